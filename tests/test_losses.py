@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+import torch
+
+from skdistill import DistillationLoss
+
+
+def expected_loss(z_student, z_teacher, y, temperature, alpha, weight=None):
+    """The definition, row by row, in float64 numpy."""
+    rows = []
+    for zs, zt, label in zip(z_student, z_teacher, y, strict=True):
+        p = np.exp(zt / temperature) / np.exp(zt / temperature).sum()
+        q = np.exp(zs / temperature) / np.exp(zs / temperature).sum()
+        soft = temperature**2 * sum(
+            pk * (np.log(pk) - np.log(qk)) for pk, qk in zip(p, q, strict=True)
+        )
+        hard = -np.log(np.exp(zs[label]) / np.exp(zs).sum())
+        rows.append(alpha * soft + (1 - alpha) * hard)
+    weight = np.ones(len(y)) if weight is None else weight
+    return np.dot(weight, rows) / len(y)
+
+
+@pytest.fixture
+def batch():
+    rng = np.random.default_rng(0)
+    z_student, z_teacher = 3 * rng.normal(size=(2, 7, 4))
+    return z_student, z_teacher, rng.integers(4, size=7), rng.uniform(size=7)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0, 20.0])
+@pytest.mark.parametrize("alpha", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_loss_is_the_closed_form(batch, temperature, alpha, weighted):
+    z_student, z_teacher, y, weight = batch
+    weight = weight if weighted else None
+    loss = DistillationLoss(temperature, alpha)(
+        torch.tensor(z_student),
+        torch.tensor(z_teacher),
+        torch.tensor(y),
+        torch.tensor(weight) if weighted else None,
+    )
+    expected = expected_loss(z_student, z_teacher, y, temperature, alpha, weight)
+    assert loss.item() == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.4, 1.0])
+def test_gradients_are_the_loss_derivatives(batch, alpha):
+    z_student, z_teacher, y, weight = batch
+    z_student = torch.tensor(z_student, requires_grad=True)
+    others = torch.tensor(z_teacher), torch.tensor(y), torch.tensor(weight)
+    loss = DistillationLoss(temperature=2.5, alpha=alpha)
+    assert torch.autograd.gradcheck(lambda z: loss(z, *others), z_student)
+
+
+def test_alpha_zero_needs_no_teacher_and_is_cross_entropy(batch):
+    z_student, _, y, _ = map(torch.tensor, batch)
+    loss = DistillationLoss(alpha=0.0)(z_student, None, y)
+    assert loss == torch.nn.functional.cross_entropy(z_student, y)
+
+
+def test_soft_term_vanishes_where_the_student_is_the_teacher(batch):
+    _, z_teacher, y, _ = map(torch.tensor, batch)
+    loss = DistillationLoss(temperature=5.0, alpha=1.0)
+    # Logits are defined up to a constant per row.
+    assert loss(z_teacher + 1.5, z_teacher, y).item() == pytest.approx(0, abs=1e-12)
+
+
+def test_soft_gradient_keeps_its_scale_with_the_temperature(batch):
+    """Without T^2 the gradient would shrink by 100 from T=10 to T=100."""
+    z_student, z_teacher, y, _ = map(torch.tensor, batch)
+
+    def gradient(temperature):
+        z = z_student.clone().requires_grad_()
+        DistillationLoss(temperature, 1.0)(z, z_teacher, y).backward()
+        return z.grad.norm().item()
+
+    assert gradient(100.0) == pytest.approx(gradient(10.0), rel=0.2)
+
+
+def test_repr_shows_the_settings():
+    text = repr(DistillationLoss(temperature=2.0, alpha=0.25))
+    assert text == "DistillationLoss(temperature=2.0, alpha=0.25)"
