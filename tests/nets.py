@@ -1,0 +1,84 @@
+"""Small estimators and modules that several test files use."""
+
+import random
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+from skorch import NeuralNetClassifier
+from torch import nn
+
+from skdistill import DistilledClassifier, EnsembleTeacher
+
+
+def small_teacher(**params):
+    defaults = {
+        "n_estimators": 2,
+        "hidden_layer_sizes": (8, 4),
+        "max_epochs": 5,
+        "lr": 0.01,
+        "batch_size": 16,
+    }
+    return EnsembleTeacher(**{**defaults, **params})
+
+
+def small_distilled(teacher=None, **params):
+    defaults = {
+        "hidden_layer_sizes": (8,),
+        "max_epochs": 5,
+        "lr": 0.01,
+        "batch_size": 16,
+        "random_state": 0,
+    }
+    teacher = small_teacher() if teacher is None else teacher
+    return DistilledClassifier(teacher, **{**defaults, **params})
+
+
+def seed_everything(seed):
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    torch.manual_seed(seed)
+
+
+def global_random_states():
+    numpy_state = np.random.get_state()  # noqa: NPY002
+    return random.getstate(), numpy_state[1].tolist(), torch.get_rng_state().tolist()
+
+
+class LogitModule(nn.Module):
+    def __init__(self, n_features, n_classes, width=8):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(n_features, width), nn.ReLU(), nn.Linear(width, n_classes)
+        )
+
+    def forward(self, X):
+        return self.layers(X)
+
+
+class ProbaModule(LogitModule):
+    def forward(self, X):
+        return torch.softmax(super().forward(X), dim=1)
+
+
+def small_net(module=LogitModule, criterion=nn.CrossEntropyLoss, **params):
+    defaults = {"max_epochs": 4, "lr": 0.05, "batch_size": 16, "train_split": None}
+    return NeuralNetClassifier(module, criterion=criterion, **{**defaults, **params})
+
+
+class FixedTeacher(ClassifierMixin, BaseEstimator):
+    """A teacher that answers what it is told to, and remembers what it was given."""
+
+    def __init__(self, proba, classes):
+        self.proba = proba
+        self.classes = classes
+
+    def fit(self, X, y, sample_weight=None):
+        self.X_, self.y_, self.sample_weight_ = X, y, sample_weight
+        self.classes_ = self.classes
+        return self
+
+    def predict_proba(self, X):
+        check_is_fitted(self)
+        return self.proba

@@ -1,0 +1,123 @@
+import numpy as np
+import pytest
+from scipy import special
+from sklearn.ensemble import RandomForestClassifier
+
+from skdistill._soft_targets import (
+    align_columns,
+    log_softmax,
+    proba_to_logits,
+    soften,
+    teacher_logits,
+)
+from tests.nets import FixedTeacher
+
+
+class LogitTeacher:
+    def __init__(self, logits, classes):
+        self.logits, self.classes_ = logits, np.asarray(classes)
+
+    def predict_logits(self, X):
+        return self.logits
+
+
+@pytest.mark.parametrize("temperature", [0.1, 1.0, 3.0, 10.0])
+def test_soften_is_the_softmax_of_the_quotient(temperature):
+    logits = np.random.default_rng(0).normal(size=(5, 3)) * 50
+    expected = special.softmax(logits / temperature, axis=1)
+    np.testing.assert_allclose(soften(logits, temperature), expected, rtol=1e-12)
+
+
+def test_huge_logits_do_not_overflow():
+    logits = np.array([[1e4, -1e4], [-1e30, 1e30]])
+    np.testing.assert_array_equal(soften(logits), [[1, 0], [0, 1]])
+    np.testing.assert_array_equal(log_softmax(logits), [[0, -2e4], [-2e30, 0]])
+
+
+def test_log_softmax_is_the_log_of_the_softmax():
+    logits = np.random.default_rng(0).normal(size=(5, 3))
+    expected = special.log_softmax(logits, axis=1)
+    np.testing.assert_allclose(log_softmax(logits), expected, rtol=1e-12)
+
+
+def test_smoothing_mixes_in_the_uniform_distribution():
+    proba = np.array([[1.0, 0.0, 0.0], [0.5, 0.3, 0.2]])
+    smoothed = soften(proba_to_logits(proba, smoothing=0.03))
+    np.testing.assert_allclose(smoothed, 0.97 * proba + 0.01, rtol=1e-12)
+
+
+def test_probabilities_come_back_within_the_smoothing():
+    proba = np.random.default_rng(0).dirichlet([0.1, 0.1, 0.1], size=50)
+    np.testing.assert_allclose(soften(proba_to_logits(proba)), proba, atol=1e-4)
+
+
+def test_columns_are_moved_filled_and_left_out():
+    values = np.array([[1.0, 2.0, 3.0]])
+    aligned = align_columns(
+        values, np.array(["c", "a", "x"]), np.array(["a", "b", "c"]), fill=-9.0
+    )
+    np.testing.assert_array_equal(aligned, [[2.0, -9.0, 1.0]])
+
+
+def test_exact_zeros_of_a_forest_become_finite_logits(blobs):
+    X, y = blobs
+    forest = RandomForestClassifier(n_estimators=5, random_state=0).fit(X, y)
+    proba = forest.predict_proba(X)
+    assert (proba == 0).any()
+    logits = teacher_logits(forest, X, forest.classes_)
+    assert logits.dtype == np.float32
+    np.testing.assert_allclose(soften(logits), proba, atol=1e-4)
+    assert logits.min() == pytest.approx(np.log(1e-4 / 3), abs=1e-4)
+
+
+def test_logits_are_taken_as_they_are():
+    logits = np.array([[30.0, -30.0], [0.5, 0.25]])
+    teacher = LogitTeacher(logits, [0, 1])
+    np.testing.assert_array_equal(
+        teacher_logits(teacher, None, np.array([0, 1])), logits
+    )
+
+
+def test_classes_in_another_order_are_lined_up():
+    teacher = LogitTeacher(np.array([[1.0, 2.0, 3.0]]), ["c", "b", "a"])
+    logits = teacher_logits(teacher, None, np.array(["a", "b", "c"]))
+    np.testing.assert_array_equal(logits, [[3.0, 2.0, 1.0]])
+
+
+@pytest.mark.parametrize("kind", ["proba", "logits"])
+def test_class_the_teacher_never_saw_gets_the_smoothing(kind):
+    proba = np.array([[0.75, 0.25]])
+    teacher = (
+        FixedTeacher(proba, np.array([0, 2])).fit(None, None)
+        if kind == "proba"
+        else LogitTeacher(np.log(proba), [0, 2])
+    )
+    softened = soften(
+        teacher_logits(teacher, None, np.array([0, 1, 2]), smoothing=0.03)
+    )
+    np.testing.assert_allclose(softened, [[0.7375, 0.01, 0.2525]], rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["proba", "logits"])
+def test_further_classes_of_the_teacher_are_shared_out(kind):
+    proba = np.array([[0.2, 0.2, 0.6], [0.0, 0.0, 1.0]])
+    teacher = (
+        FixedTeacher(proba, np.array([0, 1, 2])).fit(None, None)
+        if kind == "proba"
+        else LogitTeacher(np.log(np.maximum(proba, 1e-300)), [0, 1, 2])
+    )
+    softened = soften(teacher_logits(teacher, None, np.array([0, 1]), smoothing=0.0))
+    # In the second row nothing is left to share out: that says nothing either way.
+    np.testing.assert_allclose(softened, [[0.5, 0.5], [0.5, 0.5]], rtol=1e-6)
+
+
+def test_teacher_without_a_common_class_is_refused():
+    teacher = LogitTeacher(np.zeros((1, 2)), ["x", "y"])
+    with pytest.raises(ValueError, match=r"classes \['x', 'y'\], while y has \[0, 1\]"):
+        teacher_logits(teacher, None, np.array([0, 1]))
+
+
+def test_teacher_that_gives_nan_is_refused():
+    teacher = FixedTeacher(np.array([[np.nan, 1.0], [0.5, 0.5]]), np.array([0, 1]))
+    with pytest.raises(ValueError, match="FixedTeacher must predict finite.* 1 of 2"):
+        teacher_logits(teacher.fit(None, None), None, np.array([0, 1]))
