@@ -1,0 +1,369 @@
+"""skorch nets: built, trained and read. The only file that spells `module__x`.
+
+Nothing here knows where targets come from.
+"""
+
+import inspect
+import random
+import threading
+import traceback
+import warnings
+from collections.abc import Mapping
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from skorch import NeuralNetClassifier
+from skorch.callbacks import Callback
+from skorch.utils import to_numpy, to_tensor
+from torch import nn
+
+PREDICT_CHUNK = 8192
+
+_seeding = threading.RLock()
+
+
+# --- Building -----------------------------------------------------------------------
+
+
+def mlp_net(
+    module,
+    *,
+    hidden_layer_sizes,
+    max_epochs,
+    lr,
+    batch_size,
+    weight_decay,
+    device,
+    **module_params,
+):
+    """Return an unfitted net that trains `module` with Adam on shuffled batches."""
+    return NeuralNetClassifier(
+        module,
+        module__hidden_layer_sizes=checked_widths(hidden_layer_sizes),
+        criterion=nn.CrossEntropyLoss,
+        optimizer=torch.optim.Adam,
+        optimizer__weight_decay=weight_decay,
+        max_epochs=max_epochs,
+        lr=lr,
+        batch_size=batch_size,
+        iterator_train__shuffle=True,
+        train_split=None,
+        device=device,
+        **{f"module__{name}": value for name, value in module_params.items()},
+    )
+
+
+def checked_widths(hidden_layer_sizes):
+    """Return `hidden_layer_sizes` as a tuple of positive ints, or raise."""
+    widths = np.atleast_1d(hidden_layer_sizes)
+    if widths.size and (widths.dtype.kind not in "iu" or widths.min() < 1):
+        raise ValueError(
+            "The 'hidden_layer_sizes' parameter must hold positive integers. Got "
+            f"{hidden_layer_sizes!r} instead."
+        )
+    return tuple(widths.tolist())
+
+
+def check_device(device):
+    """Raise unless torch can train on `device` here."""
+    try:
+        kind = torch.device(device).type
+    except (RuntimeError, TypeError):
+        kind = None
+    if kind not in ("cpu", "cuda", "mps"):
+        raise ValueError(
+            "The 'device' parameter must be 'cpu', 'cuda', 'cuda:<index>' or 'mps'. "
+            f"Got {device!r} instead."
+        )
+    present = {
+        "cpu": lambda: 1,
+        "cuda": torch.cuda.device_count,
+        "mps": torch.backends.mps.is_available,
+    }
+    if (torch.device(device).index or 0) >= present[kind]():
+        raise ValueError(
+            f"The 'device' parameter asks for {device!r}, which torch does not find "
+            "here. Use device='cpu', or install a torch build that sees the device."
+        )
+
+
+def check_member(net):
+    """Raise if copies of `net` would all start from the same weights."""
+    if not inspect.isclass(net.module):
+        raise ValueError(
+            "The 'estimator' parameter must have a module class, from which every "
+            "member makes a module of its own. Got an instance of "
+            f"{type(net.module).__name__}, whose weights all members would share."
+        )
+
+
+def with_sizes(net, n_features, n_classes):
+    """Give the sizes of the data to `net`, where its module takes them unset."""
+    if not inspect.isclass(net.module):
+        return net
+    sizes = {"n_features": n_features, "n_classes": n_classes}
+    taken = inspect.signature(net.module).parameters
+    unset = {
+        f"module__{name}": size
+        for name, size in sizes.items()
+        if name in taken and f"module__{name}" not in net.get_params(deep=False)
+    }
+    return net.set_params(**unset)
+
+
+def check_student(net):
+    """Raise unless the criterion of `net` says no more than what its module returns."""
+    given = {"criterion": net.criterion, **net.get_params_for("criterion")}
+    if len(given) > 1 or net.criterion not in (nn.CrossEntropyLoss, nn.NLLLoss):
+        raise ValueError(
+            "The 'student' parameter must have criterion=torch.nn.CrossEntropyLoss for "
+            "a module that returns logits, or torch.nn.NLLLoss for probabilities, and "
+            f"no criterion__ settings: it trains with DistillationLoss. Got {given!r}."
+        )
+
+
+# --- Training -----------------------------------------------------------------------
+
+
+@contextmanager
+def isolated_randomness(seed, device):
+    """Seed every generator that training draws from; restore them afterwards.
+
+    One torch thread, because sums over several threads differ from machine to
+    machine and with `n_jobs`; processes are what runs members in parallel. The
+    generators are global, so threads take turns.
+    """
+    device = torch.device(device)
+    cuda = [device] if device.type == "cuda" else []
+    with _seeding, torch.random.fork_rng(cuda), warnings.catch_warnings():
+        # Training only reads its arrays, and joblib hands out read-only ones.
+        warnings.filterwarnings("ignore", "The given NumPy array is not writ")
+        random_state = random.getstate()
+        numpy_state = np.random.get_state()  # noqa: NPY002
+        n_threads = torch.get_num_threads()
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002
+        torch.default_generator.manual_seed(seed)
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        elif device.type == "mps":
+            torch.mps.manual_seed(seed)
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(n_threads)
+            random.setstate(random_state)
+            np.random.set_state(numpy_state)  # noqa: NPY002
+
+
+def train_net(
+    net, X, y, *, seed, n_classes, name, loss=None, rows=None, bar=None, verbose=0
+):
+    """Train `net` in place and return it, ready to predict on the CPU.
+
+    Parameters
+    ----------
+    net : skorch.NeuralNet
+        The net, unfitted.
+    X : ndarray of shape (n_samples, n_features), dtype float32
+    y : ndarray of shape (n_samples,), dtype int64
+    seed : int
+        Decides initialization, batch order and dropout.
+    n_classes : int
+        Number of outputs that the module must have.
+    name : str
+        What errors call the net.
+    loss : callable, default=None
+        Called as ``loss(logits, y=y, **rows)`` in place of the net's criterion.
+    rows : dict of str to ndarray, default=None
+        Values per row, batched along with `X`. Without a `loss`, that is at most
+        `sample_weight`, which weights the rows in the net's own criterion.
+    bar : tqdm, default=None
+        Moved on by one per epoch, and by `max_epochs` in all.
+    verbose : int, default=0
+        2 prints skorch's table.
+    """
+    net.set_params(verbose=int(verbose == 2))
+    plain_class = type(net)
+    with isolated_randomness(seed, net.device):
+        net.initialize()
+        _check_outputs(net, X[:2], n_classes, name)
+        watch = _EpochWatch(bar, name)
+        net.callbacks_.append(("skdistill", watch))
+        if rows:
+            X = {"X": X, **rows}
+            net.__class__ = _row_trained(plain_class, loss)
+        try:
+            _run(net, X, y)
+        finally:
+            net.__class__ = plain_class
+            net.callbacks_.remove(("skdistill", watch))
+    watch.finish(net)
+    _check_weights(net, name)
+    return _settled(net)
+
+
+def _run(net, X, y):
+    # Not net.fit, which swallows Ctrl-C and returns a net that is half trained.
+    net.notify("on_train_begin", X=X, y=y)
+    try:
+        net.fit_loop(X, y)
+    except KeyboardInterrupt as interrupt:
+        if not _raised_by_callback(interrupt):
+            raise
+    net.notify("on_train_end", X=X, y=y)
+
+
+def _raised_by_callback(interrupt):
+    """Tell skorch's way to stop early, a KeyboardInterrupt, from Ctrl-C."""
+    *_, (frame, _) = traceback.walk_tb(interrupt.__traceback__)
+    return isinstance(frame.f_locals.get("self"), Callback)
+
+
+def _row_trained(cls, loss):
+    """Return `cls` with batches that carry values per row, for as long as it trains."""
+
+    class RowTrained(cls):
+        def infer(self, x, **fit_params):
+            return super().infer(x["X"] if isinstance(x, Mapping) else x, **fit_params)
+
+        def get_loss(self, y_pred, y_true, X=None, training=False):
+            batch = {key: to_tensor(X[key], self.device) for key in X if key != "X"}
+            if loss is not None:
+                y = to_tensor(y_true, self.device)
+                return loss(_as_logits(self, y_pred), y=y, **batch)
+            with _per_row(self.criterion_):
+                losses = super().get_loss(y_pred, y_true, X=X, training=training)
+            return (losses * batch["sample_weight"]).mean()
+
+    return RowTrained
+
+
+@contextmanager
+def _per_row(criterion):
+    if not hasattr(criterion, "reduction"):
+        raise ValueError(
+            "sample_weight needs a criterion with a `reduction`, as torch's losses "
+            f"have; {type(criterion).__name__} has none."
+        )
+    reduction, criterion.reduction = criterion.reduction, "none"
+    try:
+        yield
+    finally:
+        criterion.reduction = reduction
+
+
+class _EpochWatch(Callback):
+    """Moves the progress bar; stops a fit whose loss is no longer finite."""
+
+    def __init__(self, bar, name):
+        self.bar = bar
+        self.name = name
+        self.n_epochs = 0
+
+    def on_epoch_end(self, net, **kwargs):
+        loss = float(np.mean(net.history[-1, "batches", :, "train_loss"]))
+        if not np.isfinite(loss):
+            raise ValueError(
+                f"Training of {self.name} stopped: its loss became {loss} in epoch "
+                f"{len(net.history)} of {net.max_epochs}. Try a lower lr (it is "
+                f"{net.lr}), or scale the features, as with StandardScaler."
+            )
+        self.n_epochs += 1
+        if self.bar is not None:
+            self.bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+            self.bar.update()
+
+    def finish(self, net):
+        """Move the bar on by the epochs that early stopping saved."""
+        if self.bar is not None:
+            self.bar.update(net.max_epochs - self.n_epochs)
+
+
+def _check_outputs(net, X, n_classes, name):
+    """Raise unless the module turns rows into the outputs that training needs."""
+    try:
+        outputs = net.evaluation_step((to_tensor(X, net.device), None))
+    except RuntimeError as error:
+        raise ValueError(
+            f"The module of {name} must take X with {X.shape[1]} features. It failed "
+            f"on {len(X)} rows: {error}"
+        ) from error
+    outputs = _first(outputs)
+    if outputs.shape != (len(X), n_classes):
+        raise ValueError(
+            f"The module of {name} must return one output per class, of shape "
+            f"(n_samples, {n_classes}). It returned shape {tuple(outputs.shape)} for "
+            f"{len(X)} rows."
+        )
+    if isinstance(net.criterion_, nn.NLLLoss):
+        totals = outputs.sum(dim=1)
+        if outputs.min() < 0 or not torch.allclose(totals, torch.ones_like(totals)):
+            raise ValueError(
+                f"The criterion of {name} is NLLLoss, with which skorch expects a "
+                "module that returns probabilities. It returned others, such as "
+                f"{outputs[0].tolist()}. For a module that returns logits set "
+                "criterion=torch.nn.CrossEntropyLoss."
+            )
+
+
+def _check_weights(net, name):
+    for weights in net.module_.parameters():
+        if not torch.isfinite(weights).all():
+            raise ValueError(
+                f"Training of {name} stopped: its weights became infinite in epoch "
+                f"{len(net.history)} of {net.max_epochs}. Try a lower lr (it is "
+                f"{net.lr}), or scale the features, as with StandardScaler."
+            )
+
+
+def _settled(net):
+    """Bring a trained net to the CPU and drop what only training needs."""
+    net.module_.to("cpu").eval()
+    net.criterion_.to("cpu")
+    net.device = "cpu"
+    net.optimizer_.state.clear()
+    for epoch in net.history:
+        epoch.pop("batches", None)
+    return net
+
+
+# --- Reading ------------------------------------------------------------------------
+
+
+def _first(outputs):
+    return outputs[0] if isinstance(outputs, tuple) else outputs
+
+
+def _as_logits(net, outputs):
+    """Read a module's outputs the way skorch does: the criterion says what they are."""
+    outputs = _first(outputs)
+    if isinstance(net.criterion_, nn.CrossEntropyLoss):
+        return outputs
+    if callable(net.predict_nonlinearity):
+        outputs = net.predict_nonlinearity(outputs)
+    return torch.log(outputs + torch.finfo(outputs.dtype).eps)
+
+
+def net_logits(net, X):
+    """Return the logits of a trained net.
+
+    Parameters
+    ----------
+    net : skorch.NeuralNet
+        The net, as `train_net` returns it.
+    X : ndarray of shape (n_samples, n_features), dtype float32
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes), dtype float32
+    """
+    with torch.inference_mode():
+        chunks = [
+            to_numpy(_as_logits(net, net.infer(X[start : start + PREDICT_CHUNK])))
+            for start in range(0, len(X), PREDICT_CHUNK)
+        ]
+    return np.concatenate(chunks)

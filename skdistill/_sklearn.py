@@ -1,0 +1,13 @@
+"""The one place that imports names scikit-learn keeps private."""
+
+from sklearn.base import _fit_context
+from sklearn.utils._metadata_requests import _routing_enabled
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+
+__all__ = [
+    "HasMethods",
+    "Interval",
+    "StrOptions",
+    "_fit_context",
+    "_routing_enabled",
+]
