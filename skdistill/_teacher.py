@@ -1,0 +1,265 @@
+"""The teacher: an ensemble of networks that vote with their mean logit."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from joblib import Parallel, delayed, effective_n_jobs
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils import check_random_state
+from skorch import NeuralNet
+
+from skdistill._base import (
+    LogitsClassifierMixin,
+    all_or_nothing,
+    refuse_overridden,
+    validate_classification,
+    without_weightless,
+)
+from skdistill._modules import TeacherModel
+from skdistill._nets import (
+    check_device,
+    check_member,
+    mlp_net,
+    net_logits,
+    train_net,
+    with_sizes,
+)
+from skdistill._progress import epoch_progress
+from skdistill._sklearn import Interval, StrOptions, _fit_context
+from skdistill._soft_targets import log_softmax
+
+_NET_PARAMETERS = (
+    "hidden_layer_sizes",
+    "dropout",
+    "max_epochs",
+    "lr",
+    "batch_size",
+    "weight_decay",
+    "device",
+)
+
+
+class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
+    """Ensemble of neural networks with a soft vote, to be distilled into one.
+
+    Fits `n_estimators` skorch nets that differ in their initialization and in the
+    order of their batches, and predicts with the mean of their logits (or of their
+    probabilities). Deep ensembles of this kind are described in [1]_.
+
+    Parameters
+    ----------
+    estimator : skorch.NeuralNetClassifier, default=None
+        Unfitted net to replicate, with a module, optimizer and callbacks of your
+        own. Its criterion says what the module returns: logits with
+        `CrossEntropyLoss`, probabilities with `NLLLoss`. It shuffles its batches
+        only if it says so, with ``iterator_train__shuffle=True``. Where the module
+        takes `n_features` and `n_classes` and the net leaves them unset, they are
+        filled in from the data. With None, a net of a `TeacherModel` is built from
+        the parameters below, which must keep their defaults otherwise.
+    n_estimators : int, default=12
+        Number of networks.
+    hidden_layer_sizes : tuple of int, default=(256, 128, 64)
+        Widths of the hidden layers.
+    dropout : float, default=0.3
+        Probability of dropping a hidden unit in training, in [0, 1).
+    max_epochs : int, default=30
+        Number of passes over the training data.
+    lr : float, default=1e-3
+        Learning rate of Adam.
+    batch_size : int, default=64
+        Number of rows per training step.
+    weight_decay : float, default=0.0
+        Weight decay of Adam.
+    averaging : {"logits", "proba"}, default="logits"
+        What the vote averages: `"logits"` gives the softmax of the mean logit,
+        `"proba"` the mean of the softmaxes.
+    n_jobs : int, default=None
+        Number of networks trained at once, in processes of their own. None means 1
+        unless in a :obj:`joblib.parallel_config` context, -1 all processors. Each
+        network trains on one thread, so that the result does not depend on `n_jobs`.
+    device : str, default="cpu"
+        Where torch trains: `"cpu"`, `"cuda"`, `"cuda:<index>"` or `"mps"`. The fitted
+        networks are brought back to the CPU.
+    random_state : int, RandomState instance or None, default=None
+        Seed of initialization, batch order and dropout. Each network gets a seed of
+        its own drawn from this. Pass an int for the same result on every call.
+    verbose : int, default=0
+        0 is silent, 1 shows one progress bar for all networks, 2 prints skorch's
+        table of every network.
+
+    Attributes
+    ----------
+    estimators_ : list of skorch.NeuralNetClassifier
+        The fitted nets. Each works on its own, on float32 arrays, and predicts
+        indices into `classes_`. They are on the CPU and keep no optimizer state.
+    classes_ : ndarray of shape (n_classes,)
+        The class labels.
+    n_features_in_ : int
+        Number of features seen by `fit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features seen by `fit`, if they are all strings.
+
+    See Also
+    --------
+    DistilledClassifier : Compresses this ensemble into one small network.
+
+    References
+    ----------
+    .. [1] B. Lakshminarayanan, A. Pritzel, C. Blundell, "Simple and Scalable
+       Predictive Uncertainty Estimation using Deep Ensembles", NeurIPS 2017.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from skdistill import EnsembleTeacher
+    >>> X, y = make_classification(n_samples=200, random_state=0)
+    >>> teacher = EnsembleTeacher(n_estimators=3, max_epochs=10, random_state=0)
+    >>> teacher.fit(X, y).predict(X[:5])
+    array([0, 0, 1, 0, 0])
+    >>> teacher.predict_logits(X).shape
+    (200, 2)
+    """
+
+    _parameter_constraints = {
+        "estimator": [NeuralNet, None],
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
+        "hidden_layer_sizes": [
+            "array-like",
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "lr": [Interval(Real, 0, np.inf, closed="neither")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "weight_decay": [Interval(Real, 0, np.inf, closed="left")],
+        "averaging": [StrOptions({"logits", "proba"})],
+        "n_jobs": [Integral, None],
+        "device": [str],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        estimator=None,
+        n_estimators=12,
+        *,
+        hidden_layer_sizes=(256, 128, 64),
+        dropout=0.3,
+        max_epochs=30,
+        lr=1e-3,
+        batch_size=64,
+        weight_decay=0.0,
+        averaging="logits",
+        n_jobs=None,
+        device="cpu",
+        random_state=None,
+        verbose=0,
+    ):
+        self.estimator = estimator
+        self.n_estimators = n_estimators
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.dropout = dropout
+        self.max_epochs = max_epochs
+        self.lr = lr
+        self.batch_size = batch_size
+        self.weight_decay = weight_decay
+        self.averaging = averaging
+        self.n_jobs = n_jobs
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None):
+        """Fit the networks.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The training rows; they are cast to float32.
+        y : array-like of shape (n_samples,)
+            The class labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows; only their ratios count. A row of
+            weight 0 counts for nothing, except that its class is known.
+
+        Returns
+        -------
+        self : EnsembleTeacher
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data is invalid, before any training; or if the loss
+            of a network stops being finite. The estimator is then as it was.
+        """
+        with all_or_nothing(self):
+            X, y, sample_weight = validate_classification(self, X, y, sample_weight)
+            net = self._member()
+            X, y, rows = without_weightless(X, y, sample_weight=sample_weight)
+            self.estimators_ = self._fit_members(net, X, y, rows)
+        return self
+
+    def _member(self):
+        """Return the unfitted net that all members are copies of."""
+        if self.estimator is None:
+            net = mlp_net(
+                TeacherModel, **{name: getattr(self, name) for name in _NET_PARAMETERS}
+            )
+        else:
+            refuse_overridden(self, "estimator", _NET_PARAMETERS)
+            net = clone(self.estimator)
+            check_member(net)
+        check_device(net.device)
+        return with_sizes(net, self.n_features_in_, len(self.classes_))
+
+    def _fit_members(self, net, X, y, rows):
+        rng = check_random_state(self.random_state)
+        seeds = rng.randint(np.iinfo(np.int32).max, size=self.n_estimators).tolist()
+        in_process = effective_n_jobs(self.n_jobs) == 1
+        total = self.n_estimators * net.max_epochs
+        with epoch_progress(total, description="teacher", verbose=self.verbose) as bar:
+            fits = Parallel(n_jobs=self.n_jobs, return_as="generator")(
+                delayed(train_net)(
+                    clone(net),
+                    X,
+                    y,
+                    seed=seed,
+                    n_classes=len(self.classes_),
+                    name=f"member {member} of EnsembleTeacher",
+                    rows=rows,
+                    bar=bar if in_process else None,
+                    verbose=self.verbose,
+                )
+                for member, seed in enumerate(seeds)
+            )
+            members = []
+            for fitted in fits:
+                members.append(fitted)
+                if not in_process:
+                    bar.update(net.max_epochs)
+        return members
+
+    def predict_logits(self, X):
+        """Predict the logits of the vote.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), dtype float32
+            Logits whose softmax is `predict_proba`, columns in the order of
+            `classes_`: the mean of the members' logits, or with
+            ``averaging="proba"`` the logarithm of their mean probability.
+        """
+        X = self._validate_rows(X)
+        logits = [net_logits(net, X) for net in self.estimators_]
+        if self.averaging == "logits":
+            return np.mean(logits, axis=0)
+        log_proba = np.logaddexp.reduce([log_softmax(member) for member in logits])
+        return log_proba - np.float32(np.log(len(logits)))

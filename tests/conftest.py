@@ -1,0 +1,26 @@
+import os
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import make_blobs, make_classification
+
+# Tiny nets: more threads only wait for each other.
+torch.set_num_threads(1)
+
+
+@pytest.fixture
+def binary():
+    """80 rows, 6 features, 2 classes."""
+    X, y = make_classification(n_samples=80, n_features=6, random_state=0)
+    return X.astype(np.float32), y
+
+
+@pytest.fixture
+def blobs():
+    """90 rows, 4 features, 3 classes with the labels "a", "b" and "c"."""
+    X, y = make_blobs(n_samples=90, n_features=4, centers=3, random_state=0)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    return X.astype(np.float32), np.array(["a", "b", "c"])[y]
