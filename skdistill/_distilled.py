@@ -1,0 +1,394 @@
+"""The student: one small network trained on the soft targets of a teacher."""
+
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    process_routing,
+)
+from sklearn.utils.validation import has_fit_parameter
+from skorch import NeuralNet
+
+from skdistill._base import (
+    LogitsClassifierMixin,
+    all_or_nothing,
+    refuse_overridden,
+    validate_classification,
+    without_weightless,
+)
+from skdistill._losses import DistillationLoss
+from skdistill._modules import StudentModel
+from skdistill._nets import (
+    check_device,
+    check_student,
+    mlp_net,
+    net_logits,
+    train_net,
+    with_sizes,
+)
+from skdistill._progress import epoch_progress
+from skdistill._sklearn import HasMethods, Interval, _fit_context, _routing_enabled
+from skdistill._soft_targets import proba_to_logits, teacher_logits
+from skdistill._teacher import EnsembleTeacher
+
+_NET_PARAMETERS = (
+    "hidden_layer_sizes",
+    "max_epochs",
+    "lr",
+    "batch_size",
+    "weight_decay",
+    "device",
+)
+
+
+class DistilledClassifier(
+    LogitsClassifierMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimator
+):
+    r"""One small network that behaves like a big teacher; `alpha` weights the teacher.
+
+    `fit` fits the teacher, softens its output and trains one student on it, with
+
+    .. math::
+        L = \alpha T^2 \, \mathrm{KL}\left(\mathrm{softmax}(z_t / T) \,\|\,
+        \mathrm{softmax}(z_s / T)\right) + (1 - \alpha) \, \mathrm{CE}(y, z_s)
+
+    for the teacher's logits :math:`z_t`, the student's logits :math:`z_s`, the
+    temperature :math:`T` and the labels :math:`y` [1]_.
+
+    Parameters
+    ----------
+    teacher : classifier, default=None
+        Any classifier with `predict_proba`. It is cloned and fitted inside `fit`, on
+        `X` just as the caller gave it, and never on rows outside a fold. Wrap a
+        fitted one in :class:`~sklearn.frozen.FrozenEstimator` to use it as it is.
+        None stands for ``EnsembleTeacher()``.
+    temperature : float, default=3.0
+        Positive number that divides the logits of both sides in the soft term. The
+        student predicts at temperature 1.
+    alpha : float, default=0.7
+        Weight of the teacher's term, in [0, 1]; the labels' term has weight
+        ``1 - alpha``. With ``alpha=0`` no teacher is fitted: this is the baseline
+        that learns from hard labels alone.
+    student : skorch.NeuralNetClassifier, default=None
+        Unfitted net to train in place of a `StudentModel`, with a module, optimizer
+        and callbacks of your own. Its criterion only says what the module returns:
+        logits with `CrossEntropyLoss`, probabilities with `NLLLoss`. Where the
+        module takes `n_features` and `n_classes` and the net leaves them unset, they
+        are filled in from the data. The parameters below must keep their defaults
+        then.
+    hidden_layer_sizes : tuple of int, default=(64, 32)
+        Widths of the student's hidden layers.
+    max_epochs : int, default=50
+        Number of the student's passes over the training data.
+    lr : float, default=1e-3
+        Learning rate of Adam.
+    batch_size : int, default=64
+        Number of rows per training step.
+    weight_decay : float, default=1e-4
+        Weight decay of Adam.
+    device : str, default="cpu"
+        Where torch trains the student, and the teacher that ``teacher=None`` stands
+        for: `"cpu"`, `"cuda"`, `"cuda:<index>"` or `"mps"`. The fitted networks are
+        brought back to the CPU.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the student's initialization and batch order, and of every
+        `random_state` of the teacher that is None. Pass an int for the same result
+        on every call.
+    verbose : int, default=0
+        0 is silent, 1 shows one progress bar for the whole fit, 2 prints skorch's
+        table of every epoch.
+
+    Attributes
+    ----------
+    teacher_ : classifier or None
+        The fitted teacher; None if ``alpha=0`` or if `fit` was given `soft_targets`.
+    student_ : skorch.NeuralNetClassifier
+        The fitted net. It works on its own, on float32 arrays, and predicts indices
+        into `classes_`. It is on the CPU and keeps no optimizer state.
+    classes_ : ndarray of shape (n_classes,)
+        The class labels.
+    n_features_in_ : int
+        Number of features seen by `fit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features seen by `fit`, if they are all strings.
+    n_iter_ : int
+        Number of epochs that the student was trained for.
+    loss_curve_ : list of float
+        The student's mean training loss in each epoch.
+
+    See Also
+    --------
+    EnsembleTeacher : The default teacher.
+    DistillationLoss : The loss, as a torch module.
+
+    Notes
+    -----
+    The teacher's logits come from its `predict_logits` where that exists. Otherwise
+    they are ``log((1 - 1e-4) * proba + 1e-4 / n_classes)``: forests and nearest
+    neighbours give exact zeros, whose logarithm would be infinite. Columns are lined
+    up by `classes_`; a class that the teacher never saw has the probability
+    ``1e-4 / n_classes``.
+
+    A teacher predicts with more confidence on rows it was fitted on. Never put a
+    :class:`~sklearn.frozen.FrozenEstimator` that has seen all rows into a
+    cross-validation: its knowledge of the test folds leaks into the student.
+
+    References
+    ----------
+    .. [1] G. Hinton, O. Vinyals, J. Dean, "Distilling the Knowledge in a Neural
+       Network", 2015, arXiv:1503.02531.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skdistill import DistilledClassifier
+    >>> X, y = make_classification(n_samples=200, random_state=0)
+    >>> forest = RandomForestClassifier(random_state=0)
+    >>> model = make_pipeline(
+    ...     StandardScaler(), DistilledClassifier(forest, random_state=0)
+    ... )
+    >>> model.fit(X, y).predict(X[:5])
+    array([0, 0, 1, 0, 0])
+    """
+
+    _parameter_constraints = {
+        "teacher": [HasMethods(["fit", "predict_proba"]), None],
+        "temperature": [Interval(Real, 0, np.inf, closed="neither")],
+        "alpha": [Interval(Real, 0, 1, closed="both")],
+        "student": [NeuralNet, None],
+        "hidden_layer_sizes": [
+            "array-like",
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "lr": [Interval(Real, 0, np.inf, closed="neither")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "weight_decay": [Interval(Real, 0, np.inf, closed="left")],
+        "device": [str],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        teacher=None,
+        temperature=3.0,
+        alpha=0.7,
+        *,
+        student=None,
+        hidden_layer_sizes=(64, 32),
+        max_epochs=50,
+        lr=1e-3,
+        batch_size=64,
+        weight_decay=1e-4,
+        device="cpu",
+        random_state=None,
+        verbose=0,
+    ):
+        self.teacher = teacher
+        self.temperature = temperature
+        self.alpha = alpha
+        self.student = student
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.max_epochs = max_epochs
+        self.lr = lr
+        self.batch_size = batch_size
+        self.weight_decay = weight_decay
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None, soft_targets=None):
+        """Fit the teacher and train the student on its soft targets.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The training rows. The teacher gets them as they are, the student cast to
+            float32.
+        y : array-like of shape (n_samples,)
+            The class labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows, in both terms of the loss; only their
+            ratios count. A teacher whose `fit` takes them gets them too. A row of
+            weight 0 counts for nothing, except that its class is known.
+        soft_targets : array-like of shape (n_samples, n_classes), default=None
+            Class probabilities to learn from in place of a teacher's, such as another
+            model's `predict_proba`, columns in the sorted order of the classes in
+            `y`. They are smoothed and softened as a teacher's would be, so give them
+            as they are, at temperature 1.
+
+        Returns
+        -------
+        self : DistilledClassifier
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data is invalid, before any training; or if the
+            student's loss stops being finite. The estimator is then as it was.
+        """
+        with all_or_nothing(self):
+            X_student, y_index, weight = validate_classification(
+                self, X, y, sample_weight
+            )
+            if soft_targets is not None:
+                soft_targets = self._validate_soft_targets(soft_targets, len(y_index))
+            net = self._unfitted_student()
+            rng = check_random_state(self.random_state)
+            teacher_seed, student_seed = rng.randint(np.iinfo(np.int32).max, size=2)
+            with epoch_progress(
+                net.max_epochs, description="teacher", verbose=self.verbose
+            ) as bar:
+                logits = self._logits_to_match(
+                    X, self.classes_[y_index], sample_weight, soft_targets, teacher_seed
+                )
+                bar.set_description("student")
+                self._fit_student(
+                    net, X_student, y_index, weight, logits, int(student_seed), bar
+                )
+        return self
+
+    def _validate_soft_targets(self, soft_targets, n_samples):
+        proba = check_array(
+            soft_targets, dtype=np.float64, input_name="soft_targets", ensure_2d=False
+        )
+        expected = (n_samples, len(self.classes_))
+        if proba.shape != expected:
+            raise ValueError(
+                f"soft_targets must have shape {expected}: a row for every row of X, a "
+                f"column for each of the classes {self.classes_.tolist()}. Got shape "
+                f"{proba.shape}."
+            )
+        wrong = (proba < 0).any(axis=1) | (np.abs(proba.sum(axis=1) - 1) > 1e-3)
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise ValueError(
+                "soft_targets must be a probability distribution in every row: values "
+                f">= 0 that sum to 1. Got {proba[row].tolist()} in row {row}."
+            )
+        return proba
+
+    def _unfitted_student(self):
+        if self.student is None:
+            net = mlp_net(
+                StudentModel, **{name: getattr(self, name) for name in _NET_PARAMETERS}
+            )
+        else:
+            refuse_overridden(self, "student", _NET_PARAMETERS)
+            net = clone(self.student)
+            check_student(net)
+        check_device(net.device)
+        return with_sizes(net, self.n_features_in_, len(self.classes_))
+
+    def _logits_to_match(self, X, y, sample_weight, soft_targets, seed):
+        """Set `teacher_` and return the logits of its soft targets, if any are used."""
+        self.teacher_ = None
+        if self.alpha == 0:
+            return None
+        if soft_targets is not None:
+            return proba_to_logits(soft_targets).astype(np.float32)
+        teacher = self._unfitted_teacher(seed)
+        fit_params = self._teacher_fit_params(teacher, sample_weight)
+        self.teacher_ = teacher.fit(X, y, **fit_params)
+        return teacher_logits(self.teacher_, X, self.classes_)
+
+    def _unfitted_teacher(self, seed):
+        teacher = clone(self._teacher())
+        if self.random_state is None or isinstance(teacher, FrozenEstimator):
+            return teacher
+        unseeded = {
+            name: int(seed)
+            for name, value in teacher.get_params().items()
+            if value is None and f"__{name}".endswith("__random_state")
+        }
+        return teacher.set_params(**unseeded)
+
+    def _teacher(self):
+        if self.teacher is not None:
+            return self.teacher
+        teacher = EnsembleTeacher(device=self.device)
+        if _routing_enabled():
+            teacher.set_fit_request(sample_weight=True)
+        return teacher
+
+    def _teacher_fit_params(self, teacher, sample_weight):
+        if sample_weight is None:
+            return {}
+        if _routing_enabled():
+            routed = process_routing(self, "fit", sample_weight=sample_weight)
+            return routed.teacher.fit
+        if has_fit_parameter(teacher, "sample_weight"):
+            return {"sample_weight": sample_weight}
+        if not isinstance(teacher, FrozenEstimator):
+            warnings.warn(
+                f"The teacher {type(teacher).__name__} takes no sample_weight in fit: "
+                "it is fitted without, the student with it.",
+                UserWarning,
+            )
+        return {}
+
+    def _fit_student(self, net, X, y, sample_weight, logits, seed, bar):
+        X, y, rows = without_weightless(
+            X, y, sample_weight=sample_weight, teacher_logits=logits
+        )
+        loss = DistillationLoss(self.temperature, self.alpha)
+        self.student_ = train_net(
+            net,
+            X,
+            y,
+            seed=seed,
+            n_classes=len(self.classes_),
+            name="the student of DistilledClassifier",
+            loss=None if logits is None else loss,
+            rows=rows,
+            bar=bar,
+            verbose=self.verbose,
+        )
+        self.n_iter_ = len(self.student_.history)
+        self.loss_curve_ = self.student_.history[:, "train_loss"]
+
+    def predict_logits(self, X):
+        """Predict the student's logits.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), dtype float32
+            Logits whose softmax is `predict_proba`, columns in the order of
+            `classes_`.
+        """
+        X = self._validate_rows(X)
+        return net_logits(self.student_, X)
+
+    def get_metadata_routing(self):
+        """Return how metadata reaches the teacher, for scikit-learn's routing.
+
+        Returns
+        -------
+        MetadataRouter
+            What `fit` takes itself and what it hands to the teacher's `fit`.
+        """
+        return (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(
+                teacher=self._teacher(),
+                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+            )
+        )
