@@ -1,0 +1,42 @@
+"""scikit-learn's own checks, on every public estimator."""
+
+import inspect
+
+from sklearn.base import BaseEstimator
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import skdistill
+from tests.nets import small_distilled, small_teacher
+
+TRAINING = {"max_epochs": 12, "lr": 0.02, "batch_size": 32}
+ESTIMATORS = [
+    small_teacher(hidden_layer_sizes=(16, 8), **TRAINING, random_state=0),
+    small_distilled(
+        small_teacher(hidden_layer_sizes=(16, 8), **TRAINING),
+        hidden_layer_sizes=(16,),
+        **TRAINING,
+    ),
+]
+
+MINIBATCHES = {
+    "check_sample_weight_equivalence_on_dense_data": (
+        "Repeating a row moves the rows behind it into other minibatches. In one batch "
+        "of all rows the equivalence holds to float32 precision, which test_teacher.py "
+        "and test_distilled.py test; this check asks for 1e-7."
+    )
+}
+
+
+def test_every_public_estimator_is_checked():
+    public = {getattr(skdistill, name) for name in skdistill.__all__}
+    estimators = {
+        value
+        for value in public
+        if inspect.isclass(value) and issubclass(value, BaseEstimator)
+    }
+    assert estimators == {type(estimator) for estimator in ESTIMATORS}
+
+
+@parametrize_with_checks(ESTIMATORS, expected_failed_checks=lambda _: MINIBATCHES)
+def test_sklearn_check(estimator, check):
+    check(estimator)

@@ -1,0 +1,57 @@
+"""Public docstrings are numpydoc, and tell the truth about the defaults."""
+
+import inspect
+
+import numpydoc.docscrape
+import numpydoc.validate
+import pytest
+
+import skdistill
+
+# No extended summary, "See Also" or example asked of every method; no description of
+# what a return type says already.
+IGNORED = {"ES01", "SA01", "EX01", "RT02", "GL01", "GL08"}
+
+
+def public_objects():
+    for name in skdistill.__all__:
+        value = getattr(skdistill, name)
+        yield f"skdistill.{name}"
+        if inspect.isclass(value):
+            for method, function in inspect.getmembers(value, inspect.isfunction):
+                ours = function.__module__.startswith("skdistill.")
+                if ours and not method.startswith("_"):
+                    yield f"skdistill.{name}.{method}"
+
+
+@pytest.mark.parametrize("name", list(public_objects()))
+def test_docstring_is_numpydoc(name):
+    report = numpydoc.validate.validate(name)
+    errors = [error for error in report["errors"] if error[0] not in IGNORED]
+    assert errors == []
+
+
+@pytest.mark.parametrize("name", list(public_objects()))
+def test_everything_public_has_a_docstring(name):
+    assert numpydoc.validate.validate(name)["docstring"]
+
+
+@pytest.mark.parametrize("name", skdistill.__all__)
+def test_documented_defaults_are_the_defaults(name):
+    value = getattr(skdistill, name)
+    documented = {
+        parameter.name: parameter.type.partition("default=")[2] or None
+        for parameter in numpydoc.docscrape.ClassDoc(value)["Parameters"]
+    }
+    parameters = inspect.signature(value).parameters
+    assert list(documented) == list(parameters)
+    for parameter in parameters.values():
+        if parameter.default is inspect.Parameter.empty:
+            assert documented[parameter.name] is None
+        else:
+            assert eval(documented[parameter.name]) == parameter.default
+
+
+@pytest.mark.parametrize("name", skdistill.__all__)
+def test_every_class_has_an_example(name):
+    assert numpydoc.docscrape.ClassDoc(getattr(skdistill, name))["Examples"]
