@@ -1,5 +1,5 @@
 # Other versions, in an environment of their own:
-#   make test PYTHON=python3.12 VENV=.venv-lowest CONSTRAINTS=constraints/lowest.txt
+#   make test VENV=.venv-lowest CONSTRAINTS=constraints/lowest.txt
 PYTHON ?= python3
 VENV ?= .venv
 CONSTRAINTS ?= constraints/dev.txt

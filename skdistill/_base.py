@@ -10,6 +10,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdistill._soft_targets import log_softmax, soften
 
+PREDICT_CHUNK = 4096
+
 
 @contextmanager
 def all_or_nothing(estimator):
@@ -104,11 +106,59 @@ def refuse_overridden(estimator, part, names):
 
 
 class LogitsClassifierMixin:
-    """`predict`, `predict_proba` and `predict_log_proba` out of `predict_logits`."""
+    """`predict` and its kin, out of the `_logits` of a chunk of float32 rows."""
 
-    def _validate_rows(self, X):
+    def _in_chunks(self, X, then=None):
+        """Return the logits of all rows, with `then` applied to each chunk of them.
+
+        Rows are cast and checked chunk by chunk: beside input and output this needs no
+        memory that grows with them.
+        """
+        X = self._checked_form(X)
+        out = np.empty((len(X), len(self.classes_)), dtype=np.float32)
+        for start in range(0, len(X), PREDICT_CHUNK):
+            chunk = slice(start, start + PREDICT_CHUNK)
+            logits = self._logits(self._finite_float32(X[chunk]))
+            out[chunk] = logits if then is None else then(logits)
+        return out
+
+    def _checked_form(self, X):
+        # validate_data takes several times as long as a forward pass of one row does.
+        plain = (
+            type(X) is np.ndarray
+            and X.dtype in (np.float32, np.float64)
+            and X.ndim == 2
+            and len(X) > 0
+            and X.shape[1] == vars(self).get("n_features_in_")
+            and "feature_names_in_" not in vars(self)
+        )
+        if plain:
+            return X
         check_is_fitted(self)
         return validate_data(self, X, dtype=np.float32, reset=False)
+
+    def _finite_float32(self, X):
+        with np.errstate(over="ignore", invalid="ignore"):
+            rows = X.astype(np.float32, copy=False)
+            finite = np.isfinite(rows.sum())
+        # Finite values may add up to infinity: scikit-learn decides.
+        return rows if finite else validate_data(self, X, dtype=np.float32, reset=False)
+
+    def predict_logits(self, X):
+        """Predict the logits.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), dtype float32
+            Logits whose softmax is `predict_proba`, columns in the order of
+            `classes_`.
+        """
+        return self._in_chunks(X)
 
     def predict_proba(self, X):
         """Predict class probabilities.
@@ -123,7 +173,7 @@ class LogitsClassifierMixin:
         ndarray of shape (n_samples, n_classes), dtype float32
             The probabilities, columns in the order of `classes_`.
         """
-        return soften(self.predict_logits(X))
+        return self._in_chunks(X, then=soften)
 
     def predict_log_proba(self, X):
         """Predict the logarithms of the class probabilities.
@@ -138,7 +188,7 @@ class LogitsClassifierMixin:
         ndarray of shape (n_samples, n_classes), dtype float32
             The log-probabilities, columns in the order of `classes_`.
         """
-        return log_softmax(self.predict_logits(X))
+        return self._in_chunks(X, then=log_softmax)
 
     def predict(self, X):
         """Predict the most probable class.
@@ -153,5 +203,5 @@ class LogitsClassifierMixin:
         ndarray of shape (n_samples,)
             The class labels.
         """
-        logits = self.predict_logits(X)
+        logits = self._in_chunks(X)
         return self.classes_[logits.argmax(axis=1)]

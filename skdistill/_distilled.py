@@ -359,21 +359,7 @@ class DistilledClassifier(
         self.n_iter_ = len(self.student_.history)
         self.loss_curve_ = self.student_.history[:, "train_loss"]
 
-    def predict_logits(self, X):
-        """Predict the student's logits.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            The rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes), dtype float32
-            Logits whose softmax is `predict_proba`, columns in the order of
-            `classes_`.
-        """
-        X = self._validate_rows(X)
+    def _logits(self, X):
         return net_logits(self.student_, X)
 
     def get_metadata_routing(self):

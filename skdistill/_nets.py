@@ -8,6 +8,7 @@ import random
 import threading
 import traceback
 import warnings
+import weakref
 from collections.abc import Mapping
 from contextlib import contextmanager
 
@@ -18,7 +19,8 @@ from skorch.callbacks import Callback
 from skorch.utils import to_numpy, to_tensor
 from torch import nn
 
-PREDICT_CHUNK = 8192
+from skdistill._inference import mlp_logits
+from skdistill._modules import StudentModel, TeacherModel
 
 _seeding = threading.RLock()
 
@@ -361,9 +363,25 @@ def net_logits(net, X):
     -------
     ndarray of shape (n_samples, n_classes), dtype float32
     """
+    gives_logits = isinstance(net.criterion_, nn.CrossEntropyLoss)
+    if gives_logits and type(net.module_) in (StudentModel, TeacherModel):
+        return mlp_logits(X, _weight_views(net.module_))
     with torch.inference_mode():
-        chunks = [
-            to_numpy(_as_logits(net, net.infer(X[start : start + PREDICT_CHUNK])))
-            for start in range(0, len(X), PREDICT_CHUNK)
+        return to_numpy(_as_logits(net, net.infer(X)))
+
+
+_views = weakref.WeakKeyDictionary()
+
+
+def _weight_views(module):
+    """Return numpy's views of a multilayer perceptron's weights, made only once.
+
+    They share the memory of the module's parameters, so they follow its training.
+    """
+    if module not in _views:
+        _views[module] = [
+            (layer.weight.detach().numpy().T, layer.bias.detach().numpy())
+            for layer in module.layers
+            if isinstance(layer, nn.Linear)
         ]
-    return np.concatenate(chunks)
+    return _views[module]

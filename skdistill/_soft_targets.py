@@ -24,9 +24,11 @@ def log_softmax(logits: NDArray[Any]) -> NDArray[Any]:
 
 def soften(logits: NDArray[Any], temperature: float = 1.0) -> NDArray[Any]:
     """Return ``softmax(logits / temperature)``, along the last axis."""
-    shifted = logits / temperature
-    shifted = np.exp(shifted - shifted.max(axis=-1, keepdims=True))
-    return shifted / shifted.sum(axis=-1, keepdims=True)
+    proba = logits / temperature
+    proba -= proba.max(axis=-1, keepdims=True)
+    np.exp(proba, out=proba)
+    proba /= proba.sum(axis=-1, keepdims=True)
+    return proba
 
 
 def proba_to_logits(

@@ -242,22 +242,7 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
                     bar.update(net.max_epochs)
         return members
 
-    def predict_logits(self, X):
-        """Predict the logits of the vote.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            The rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes), dtype float32
-            Logits whose softmax is `predict_proba`, columns in the order of
-            `classes_`: the mean of the members' logits, or with
-            ``averaging="proba"`` the logarithm of their mean probability.
-        """
-        X = self._validate_rows(X)
+    def _logits(self, X):
         logits = [net_logits(net, X) for net in self.estimators_]
         if self.averaging == "logits":
             return np.mean(logits, axis=0)
