@@ -1,3 +1,4 @@
+import random
 import warnings
 
 import numpy as np
@@ -32,6 +33,8 @@ def test_members_are_fitted_nets_that_work_on_their_own(binary):
         assert set(net.predict(X)) <= {0, 1}
         assert net.score(X, y) > 0.6
         assert len(net.history) == 20
+        assert "batches" not in net.history[0]
+        assert not net.optimizer_.state
 
 
 def test_default_is_the_reference_recipe(binary):
@@ -123,6 +126,43 @@ def test_own_net_may_return_probabilities(blobs):
     np.testing.assert_allclose(
         teacher.predict_proba(X), special.softmax(logs, axis=1), rtol=1e-4
     )
+
+
+class TupleModule(LogitModule):
+    def forward(self, X):
+        return super().forward(X), X.mean()
+
+
+class TupleNet(NeuralNetClassifier):
+    def get_loss(self, y_pred, y_true, *args, **kwargs):
+        return super().get_loss(y_pred[0], y_true, *args, **kwargs)
+
+
+def softmax(outputs):
+    return torch.softmax(outputs, dim=1)
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        TupleNet(TupleModule, criterion=nn.CrossEntropyLoss, train_split=None),
+        small_net(criterion=nn.MultiMarginLoss, predict_nonlinearity=softmax),
+    ],
+    ids=["tuple", "nonlinearity"],
+)
+def test_outputs_are_read_as_skorch_reads_them(blobs, net):
+    X, y = blobs
+    teacher = EnsembleTeacher(net, n_estimators=1, random_state=0).fit(X, y)
+    expected = teacher.estimators_[0].predict_proba(X)
+    np.testing.assert_allclose(teacher.predict_proba(X), expected, rtol=1e-4)
+
+
+def test_probabilities_of_zero_become_finite_logits(blobs):
+    X, y = blobs
+    teacher = EnsembleTeacher(small_net(ProbaModule, nn.NLLLoss), 1, random_state=0)
+    logits = teacher.fit(X, y).predict_logits(X * 1e4)
+    assert (teacher.estimators_[0].predict_proba(X * 1e4) == 0).any()
+    assert np.isfinite(logits).all()
 
 
 def test_early_stopping_stops_one_member_not_the_fit(binary):
@@ -236,6 +276,26 @@ def test_int_random_state_repeats_whatever_n_jobs_and_the_global_seeds(binary):
         results.append(teacher.fit(X, y).predict_logits(X))
     np.testing.assert_array_equal(results[0], results[1])
     np.testing.assert_array_equal(results[0], results[2])
+
+
+class RandomModule(LogitModule):
+    """Draws its initial weights with whatever generator its author had at hand."""
+
+    def __init__(self, n_features, n_classes):
+        super().__init__(n_features, n_classes)
+        with torch.no_grad():
+            self.layers[0].weight += random.random()
+            self.layers[0].bias += np.random.rand()  # noqa: NPY002
+
+
+def test_modules_that_draw_from_other_generators_repeat_too(binary):
+    X, y = binary
+    results = []
+    for seed in (0, 1):
+        seed_everything(seed)
+        teacher = EnsembleTeacher(small_net(RandomModule), 2, random_state=0)
+        results.append(teacher.fit(X, y).predict_logits(X))
+    np.testing.assert_array_equal(*results)
 
 
 def test_number_of_torch_threads_does_not_matter(binary):
@@ -451,8 +511,10 @@ def test_failed_fit_keeps_the_fit_before(binary, monkeypatch):
 def test_silent_by_default(binary, capfd):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        small_teacher(random_state=0).fit(*binary)
-        EnsembleTeacher(small_net(verbose=1), n_estimators=1).fit(*binary)
+        X, y = binary
+        X.flags.writeable = y.flags.writeable = False  # as joblib's workers get them
+        small_teacher(random_state=0).fit(X, y)
+        EnsembleTeacher(small_net(verbose=1), n_estimators=1).fit(X, y)
     out, err = capfd.readouterr()
     assert (out, err) == ("", "")
 
