@@ -1,0 +1,459 @@
+import subprocess
+import sys
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from sklearn.metrics import accuracy_score, log_loss
+
+import skdistill.__main__ as cli
+from skdistill import DistilledClassifier
+
+TINY = cli.Plan("Tiny run", 100, 200, 10**6, 2, 2, 2, 3, 1)
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch):
+    monkeypatch.setattr(cli, "REFERENCE", TINY)
+    monkeypatch.setattr(
+        cli, "QUICK", TINY._replace(title="Tiny quick run", max_rows=60)
+    )
+
+
+@pytest.fixture
+def table():
+    """150 rows: numbers, categories and booleans, all with holes; a text target."""
+    rng = np.random.default_rng(0)
+    size = rng.normal(size=150)
+    colour = rng.choice(["red", "green"], size=150)
+    table = pd.DataFrame(
+        {
+            "size": np.where(rng.random(150) < 0.1, np.nan, size),
+            "count": rng.integers(9, size=150),
+            "colour": np.where(rng.random(150) < 0.1, None, colour),
+            "new": np.where(rng.random(150) < 0.1, None, rng.random(150) < 0.5),
+            "old": rng.random(150) < 0.5,
+            "empty": np.nan,
+            "kind": np.where(size + (colour == "red") > 0.5, "good", "bad"),
+        }
+    )
+    table.loc[[3, 5], "kind"] = None
+    return table
+
+
+def read_image(path):
+    from matplotlib.image import imread
+
+    return imread(path)
+
+
+# --- The whole run ------------------------------------------------------------------
+
+
+def test_the_reference_experiment_prints_its_tables_and_draws(
+    monkeypatch, tmp_path, capsys
+):
+    plan = TINY._replace(n_teachers=12, teacher_epochs=1)
+    monkeypatch.setattr(cli, "REFERENCE", plan)
+    assert cli.main(["--output-dir", str(tmp_path), "--seeds", "0", "7"]) == 0
+
+    out = capsys.readouterr().out
+    assert out.startswith(
+        "Tiny run: 100 training rows, 200 test rows, 12 teachers of 1"
+    )
+    lines = {line.split("  ")[0]: line for line in out.splitlines()}
+    assert {"0", "7", *cli.MODELS.values()} <= set(lines)
+    assert lines["7"].count("±") == 4
+    assert lines["distilled student"].count("±") == 3
+    assert "95 % intervals over test rows and fits, and over the data seeds\n" in out
+    assert "recovery, the ratio of the two: " in out
+    assert "compression: 559,896 / 3,490 = 160x" in out
+
+    image = read_image(tmp_path / "skdistill.png")
+    assert min(image.shape[:2]) > 400
+    assert image[..., :3].std() > 0.05
+    assert (tmp_path / "skdistill.png").stat().st_size > 20_000
+
+
+def test_the_same_seeds_give_the_same_figures(tmp_path, capsys):
+    arguments = ["--output-dir", str(tmp_path), "--seeds", "3", "--alpha", "0.5"]
+    outs = []
+    for _ in range(2):
+        assert cli.main(arguments) == 0
+        outs.append(capsys.readouterr().out)
+    assert outs[0] == outs[1]
+
+
+def test_temperature_and_alpha_reach_the_distilled_students(
+    monkeypatch, tmp_path, capsys
+):
+    fitted, fit = [], DistilledClassifier.fit
+    monkeypatch.setattr(
+        DistilledClassifier,
+        "fit",
+        lambda self, X, y: fitted.append(self) or fit(self, X, y),
+    )
+    options = [
+        "--temperature",
+        "5",
+        "--alpha",
+        "0.4",
+        "--seeds",
+        "1",
+        "--students",
+        "2",
+    ]
+    assert cli.main([*options, "--output-dir", str(tmp_path)]) == 0
+    assert [model.alpha for model in fitted] == [0, 0, 0.4, 0.4]
+    assert [model.temperature for model in fitted[2:]] == [5, 5]
+    assert [model.random_state for model in fitted] == [0, 1, 0, 1]
+
+
+def test_without_matplotlib_it_names_the_extra_and_goes_on(
+    monkeypatch, tmp_path, capsys
+):
+    for name in [name for name in sys.modules if name.startswith("matplotlib")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert cli.main(["--output-dir", str(tmp_path), "--seeds", "0"]) == 0
+    assert "skdistill[plot]" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_in_a_process_of_its_own():
+    command = [sys.executable, "-m", "skdistill", "--help"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    for option in ("--quick", "--data FILE", "--target COLUMN", "--output-dir"):
+        assert option in result.stdout
+    assert result.stderr == ""
+
+
+def test_ctrl_c_leaves_without_a_traceback(monkeypatch, tmp_path, capsys):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "run_repeat", interrupted)
+    assert cli.main(["--output-dir", str(tmp_path)]) == 130
+    assert "skdistill: interrupted" in capsys.readouterr().err
+
+
+# --- A table of the user's ----------------------------------------------------------
+
+
+def run_on(table, folder, *options, target="kind"):
+    path = folder / "table.csv.gz"
+    table.to_csv(path, index=False)
+    options = [*options, "--output-dir", str(folder)]
+    return cli.main(["--data", str(path), "--target", target, *options])
+
+
+def test_a_table_of_all_kinds_of_columns(table, tmp_path, capsys):
+    epochs = TINY._replace(student_epochs=40, teacher_epochs=15)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli, "REFERENCE", epochs)
+        assert run_on(table, tmp_path, "--seeds", "0", "1") == 0
+
+    out = capsys.readouterr().out
+    assert "Dropped 2 of 150 rows, which have no 'kind'." in out
+    assert "119 training rows, 29 test rows" in out
+    assert "and over the splits, allowing for shared rows" in out
+    assert read_image(tmp_path / "skdistill.png").std() > 0.05
+
+    student = joblib.load(tmp_path / "student.joblib")
+    known = table.dropna(subset="kind")
+    predicted = student.predict(known.drop(columns="kind"))
+    assert set(predicted) == {"good", "bad"}
+    assert accuracy_score(known["kind"], predicted) > 0.8
+    unseen = known.assign(colour="blue", new=True, size=np.nan)
+    assert np.isfinite(student.predict_proba(unseen)).all()
+    assert student[-1].teacher is None
+    assert student[-1].teacher_ is None
+    assert (tmp_path / "student.joblib").stat().st_size < 100_000
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        ([3, 1], [1, 3]),
+        ([3.0, 1.0, np.nan], [1, 3]),
+        ([True, False, None], [False, True]),
+    ],
+    ids=["whole numbers", "whole numbers with holes", "booleans with holes"],
+)
+def test_the_saved_student_predicts_the_labels_of_the_file(
+    values, labels, table, tmp_path
+):
+    table["kind"] = pd.Series(values * 75, dtype=object)[:150]
+    assert run_on(table, tmp_path, "--seeds", "0") == 0
+    student = joblib.load(tmp_path / "student.joblib")
+    assert student.classes_.tolist() == labels
+    assert set(student.predict(table).tolist()) <= set(labels)
+
+
+def test_quick_takes_a_sample_of_the_table(table, tmp_path, capsys):
+    assert run_on(table, tmp_path, "--quick", "--seeds", "0") == 0
+    out = capsys.readouterr().out
+    assert "Tiny quick run: 48 training rows, 12 test rows" in out
+
+
+# --- Errors, before any training ----------------------------------------------------
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    def run_repeat(*args):
+        raise AssertionError("training has started")
+
+    monkeypatch.setattr(cli, "run_repeat", run_repeat)
+
+
+def the_error(code, capsys):
+    assert code == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("skdistill: error: ")
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--data", "a.csv"], "--data and --target go together"),
+        (["--target", "kind"], "--data and --target go together"),
+        (
+            ["--data", "none.csv", "--target", "y"],
+            "cannot read none.csv: .*No such file",
+        ),
+        (["--seeds", "-1"], "--seeds must be >= 0"),
+        (["--seeds", "1", "1"], "--seeds must differ"),
+        (["--seeds", "x"], "argument --seeds: invalid int value: 'x'"),
+        (["--students", "0"], "--students must be >= 1"),
+        (
+            ["--students", "1", "--seeds", "1"],
+            "one run says nothing; give more --seeds",
+        ),
+        (["--temperature", "0"], "--temperature must be > 0 and finite"),
+        (["--temperature", "nan"], "--temperature must be > 0 and finite"),
+        (["--alpha", "0"], "--alpha must be > 0 .* and <= 1"),
+        (["--alpha", "1.5"], "--alpha must be > 0 .* and <= 1"),
+        (["--colour"], "unrecognized arguments: --colour"),
+    ],
+)
+@pytest.mark.usefixtures("no_training")
+def test_wrong_options_get_one_line(options, message, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(AssertionError, match=message):
+        raise AssertionError(the_error(cli.main(options), capsys))
+
+
+@pytest.mark.usefixtures("no_training")
+def test_a_wrong_column_gets_a_list_of_the_columns(table, tmp_path, capsys):
+    error = the_error(run_on(table, tmp_path, target="Kind"), capsys)
+    assert "no column 'Kind'" in error
+    assert "its columns are: size, count, colour, new, old, empty, kind" in error
+
+
+def single_class(table):
+    return table.assign(kind="good")
+
+
+def with_rare_class(table):
+    return table.assign(kind=["rare"] * 2 + ["good"] * 100 + ["bad"] * 48)
+
+
+def with_number_target(table):
+    return table.assign(kind=np.linspace(0, 1, len(table)))
+
+
+def with_infinity(table):
+    return table.assign(size=np.inf)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (single_class, "single class, 'good'"),
+        (with_rare_class, "class 'rare' of the target has 2 of 150 rows, too few"),
+        (with_number_target, "has 1 of 150 rows, too few to split"),
+        (with_infinity, "column 'size' of .* has infinite values"),
+        (lambda table: table[["kind"]], "no rows, or no features beside 'kind'"),
+        (
+            lambda table: table.assign(kind=None),
+            "no rows, or no features beside 'kind'",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("no_training")
+def test_tables_that_cannot_be_used(change, message, table, tmp_path, capsys):
+    with pytest.raises(AssertionError, match=message):
+        raise AssertionError(the_error(run_on(change(table), tmp_path), capsys))
+
+
+@pytest.mark.usefixtures("no_training")
+def test_quick_says_when_a_class_is_too_rare_for_its_sample(table, tmp_path, capsys):
+    table["kind"] = ["rare"] * 9 + ["good"] * 141
+    error = the_error(run_on(table, tmp_path, "--quick"), capsys)
+    assert "9 of 150 rows, too few to split 60" in error
+
+
+@pytest.mark.parametrize("content", [b"", b"\x1f\x8b\x08 not gzip", b'a,b\n"1,2\n3'])
+@pytest.mark.usefixtures("no_training")
+def test_files_that_cannot_be_read(content, tmp_path, capsys):
+    path = tmp_path / "table.csv.gz"
+    path.write_bytes(content)
+    error = the_error(cli.main(["--data", str(path), "--target", "b"]), capsys)
+    assert f"cannot read {path}: " in error
+
+
+@pytest.mark.usefixtures("no_training")
+def test_an_output_folder_that_cannot_be_written(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    error = the_error(cli.main(["--output-dir", str(tmp_path / "file")]), capsys)
+    assert "cannot write to --output-dir" in error
+
+
+# --- Statistics ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def several():
+    """Two related quantities in 6 repeats of 3 fits and 40 rows."""
+    rng = np.random.default_rng(0)
+    level = rng.normal(1.0, 0.2, size=(6, 1, 1, 1))
+    noise = rng.normal(size=(6, 2, 3, 40))
+    return list(level + [[[0.0]], [[1.0]]] + 0.3 * noise)
+
+
+def test_row_scores_are_those_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    proba = rng.dirichlet([1, 1, 1], size=(2, 30))
+    proba[0, 0] = [1, 0, 0]
+    y, choice = rng.integers(3, size=(2, 30))
+    y[0] = 1
+    scores = cli.row_scores(proba, y, choice)
+    assert scores.shape == (3, 2, 30)
+    for fit, (accuracy, loss, agreement) in enumerate(scores.mean(axis=2).T):
+        predicted = proba[fit].argmax(axis=1)
+        assert accuracy == pytest.approx(100 * accuracy_score(y, predicted))
+        assert loss == pytest.approx(log_loss(y, proba[fit], labels=[0, 1, 2]))
+        assert agreement == pytest.approx(100 * (predicted == choice).mean())
+
+
+def test_estimate_of_repeats_without_noise_is_a_t_interval_of_their_means():
+    means = np.random.default_rng(0).normal(size=(6, 2))
+    estimate = cli.estimate([np.tile(mean[:, None, None], (3, 40)) for mean in means])
+    np.testing.assert_allclose(estimate.mean, means.mean(axis=0))
+    low, high = stats.ttest_1samp(means, 0).confidence_interval(0.95)
+    np.testing.assert_allclose(estimate.mean - estimate.half, low)
+    np.testing.assert_allclose(estimate.mean + estimate.half, high)
+
+
+def test_estimate_is_wider_for_splits_that_share_rows():
+    means = np.random.default_rng(0).normal(size=(6, 2))
+    parts = list(means[:, :, None, None])
+    ratio = cli.estimate(parts, overlap=0.25).half / cli.estimate(parts).half
+    np.testing.assert_allclose(ratio, np.sqrt((1 / 6 + 0.25) / (1 / 6)))
+
+
+def test_estimate_of_repeats_that_agree_by_chance_keeps_the_noise_within(several):
+    centred = [part - part.mean(axis=(1, 2), keepdims=True) for part in several]
+    alone = np.array([cli.estimate([part]).cov.diagonal() for part in centred])
+    np.testing.assert_allclose(
+        cli.estimate(centred).cov.diagonal(), alone.sum(axis=0) / 6**2
+    )
+
+
+def test_estimate_adds_the_variances_between_and_within(several):
+    estimate = cli.estimate(several, overlap=0.25)
+    for quantity in range(2):
+        values = np.array([part[quantity] for part in several])
+        variances = [(values.mean(axis=(1, 2)).var(ddof=1) * (1 / 6 + 0.25), 5)]
+        for part in values:
+            variances.append((part.mean(axis=0).var(ddof=1) / 40 / 36, 39))
+            variances.append((part.mean(axis=1).var(ddof=1) / 3 / 36, 2))
+        total = sum(variance for variance, _ in variances)
+        df = total**2 / sum(variance**2 / n for variance, n in variances)
+        half = stats.t.ppf(0.975, df) * np.sqrt(total)
+        assert estimate.mean[quantity] == pytest.approx(values.mean())
+        assert estimate.half[quantity] == pytest.approx(half)
+
+
+def test_estimate_within_one_repeat_adds_rows_and_fits(several):
+    values = several[0]
+    estimate = cli.estimate([values], overlap=0.25)
+    for quantity in range(2):
+        rows = values[quantity].mean(axis=0)
+        fits = values[quantity].mean(axis=1)
+        by_rows, by_fits = rows.var(ddof=1) / 40, fits.var(ddof=1) / 3
+        df = (by_rows + by_fits) ** 2 / (by_rows**2 / 39 + by_fits**2 / 2)
+        half = stats.t.ppf(0.975, df) * np.sqrt(by_rows + by_fits)
+        assert estimate.mean[quantity] == pytest.approx(values[quantity].mean())
+        assert estimate.half[quantity] == pytest.approx(half)
+
+
+def test_estimate_of_one_fit_is_over_its_rows(several):
+    one = several[0][:, :1]
+    estimate = cli.estimate([one])
+    low, high = stats.ttest_1samp(one[:, 0], 0, axis=1).confidence_interval(0.95)
+    np.testing.assert_allclose(estimate.mean - estimate.half, low)
+    np.testing.assert_allclose(estimate.mean + estimate.half, high)
+
+
+def test_estimate_of_a_constant_has_no_width():
+    estimate = cli.estimate([np.ones((3, 1, 20))])
+    np.testing.assert_array_equal(estimate.half, 0)
+
+
+def test_the_ends_of_recovery_are_the_ratios_that_a_t_test_barely_rejects():
+    rng = np.random.default_rng(0)
+    gap = rng.normal(1, 0.3, size=6)
+    gain = 0.6 * gap + rng.normal(0, 0.1, size=6)
+    differences = cli.estimate(list(np.stack([gain, gap], axis=1)[:, :, None, None]))
+    ratio, low, high = cli.recovery(differences)
+    assert ratio == pytest.approx(gain.mean() / gap.mean())
+    assert low < ratio < high
+    for end in (low, high):
+        assert stats.ttest_1samp(gain - end * gap, 0).pvalue == pytest.approx(0.05)
+
+
+def test_recovery_is_not_measurable_where_the_interval_of_the_gap_holds_0():
+    means = np.array([[0.1, -0.2], [0.2, 0.5], [0.1, 0.3]])
+    differences = cli.estimate(list(means[:, :, None, None]))
+    assert differences.mean[1] - differences.half[1] < 0
+    assert cli.recovery(differences) is None
+    assert cli.recovery_text(differences) == "not measurable"
+
+
+def test_recovery_is_not_measurable_of_an_ensemble_worse_than_the_baseline():
+    means = np.array([[-0.1, -1.0], [-0.2, -1.1], [-0.1, -1.05]])
+    assert cli.recovery(cli.estimate(list(means[:, :, None, None]))) is None
+
+
+def test_gain_and_gap_are_paired_within_a_repeat():
+    rng = np.random.default_rng(0)
+    n_fits = {"baseline": 2, "distilled": 2, "single": 4, "ensemble": 1}
+    repeats = [
+        cli.Repeat(
+            seed, {m: rng.random((3, n, 9)) for m, n in n_fits.items()}, {}, None
+        )
+        for seed in range(4)
+    ]
+    accuracy = [{m: repeat.scores[m][0] for m in n_fits} for repeat in repeats]
+    for place, better in enumerate(["distilled", "ensemble"]):
+        differences = [(a[better] - a["baseline"])[None] for a in accuracy]
+        alone = cli.estimate([np.repeat(part, 2, axis=0) for part in differences])
+        together = cli.gain_and_gap(repeats)
+        assert together.mean[place] == pytest.approx(alone.mean[0])
+        assert together.half[place] == pytest.approx(alone.half[0])
+
+
+def test_reference_split_has_the_published_sizes_and_problem():
+    plan = cli.Plan("", 4000, 21000, 0, 12, 30, 3, 50, 1)
+    X_train, X_test, y_train, y_test = cli.reference_split(42, plan)
+    assert X_train.shape == (4000, 20)
+    assert X_test.shape == (21000, 20)
+    assert set(y_train) == set(y_test) == {0, 1}
+    assert abs(y_test.mean() - 0.5) < 0.01
