@@ -74,6 +74,13 @@ def test_soft_targets_stand_in_for_the_teacher(probabilities):
     np.testing.assert_allclose(model.predict_proba(X), proba, atol=1e-3)
 
 
+def test_soft_targets_of_zero_and_one_are_smoothed(probabilities):
+    X, y, _ = probabilities
+    model = fit_to_convergence(X, y, alpha=1.0, soft_targets=np.eye(3)[y])
+    np.testing.assert_allclose(model.predict_proba(X), np.eye(3)[y], atol=1e-3)
+    assert np.isfinite(model.predict_logits(X)).all()
+
+
 def test_alpha_weights_the_teacher(probabilities):
     """At T=1 the optimum is alpha times the teacher plus 1 - alpha times the label."""
     X, y, proba = probabilities
@@ -294,6 +301,21 @@ def test_metadata_routing_reaches_student_and_teacher(binary):
         assert pipe[-1].teacher_ is None
 
 
+def test_metadata_routing_gives_the_default_teacher_its_weights(binary, monkeypatch):
+    X, y = binary
+    seen = []
+
+    def fit(self, X, y, sample_weight=None):
+        seen.append(sample_weight)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(EnsembleTeacher, "fit", fit)
+    routing = sklearn.config_context(enable_metadata_routing=True)
+    with routing, pytest.raises(KeyboardInterrupt):
+        DistilledClassifier().fit(X, y, sample_weight=np.ones(80))
+    np.testing.assert_array_equal(seen, [np.ones(80)])
+
+
 def test_metadata_routing_asks_for_a_decision_about_the_teacher(binary):
     X, y = binary
     with sklearn.config_context(enable_metadata_routing=True):
@@ -327,6 +349,20 @@ def test_own_student_may_return_probabilities(probabilities):
     model = DistilledClassifier(alpha=1.0, student=net, random_state=0)
     model.fit(X, y, soft_targets=proba)
     np.testing.assert_allclose(model.predict_proba(X), proba, atol=1e-3)
+
+
+def test_own_student_may_start_from_weights_it_has(blobs):
+    X, y = blobs
+    module = LogitModule(4, 3)
+    before = module.layers[0].weight.detach().clone()
+    net = NeuralNetClassifier(
+        module, criterion=nn.CrossEntropyLoss, lr=1e-12, max_epochs=1, train_split=None
+    )
+    model = DistilledClassifier(LogisticRegression(), student=net, random_state=0)
+    trained = model.fit(X, y).student_.module_
+    assert trained is not module
+    assert torch.allclose(trained.layers[0].weight, before)
+    assert torch.equal(module.layers[0].weight, before)
 
 
 def test_own_student_stops_early_on_skorchs_own_terms(blobs):
@@ -446,6 +482,12 @@ def test_int_random_state_decides_teacher_and_student(binary):
     np.testing.assert_array_equal(*results)
     other = clone(model).set_params(random_state=4).fit(X, y)
     assert not np.allclose(other.predict_logits(X), results[0])
+
+
+def test_without_a_random_state_the_teacher_gets_none(binary):
+    forest = RandomForestClassifier(5)
+    model = small_distilled(forest, random_state=None).fit(*binary)
+    assert model.teacher_.random_state is None
 
 
 def test_teachers_own_seed_is_kept(binary):

@@ -185,6 +185,26 @@ def test_early_stopping_can_watch_the_accuracy(binary):
     assert len(teacher.estimators_[0].history) < 30
 
 
+def test_early_stopping_can_bring_back_the_best_weights(binary):
+    X, y = binary
+    stop = EarlyStopping("train_loss", patience=3, load_best=True, threshold=-np.inf)
+    net = small_net(
+        max_epochs=30, lr=30.0, optimizer=torch.optim.Adam, callbacks=[("stop", stop)]
+    )
+    teacher = EnsembleTeacher(net, n_estimators=1, random_state=0).fit(X, y)
+    member = teacher.estimators_[0]
+    best = dict(member.callbacks_)["stop"].best_model_weights_
+    for name, weights in member.module_.state_dict().items():
+        assert torch.equal(weights, best[name])
+
+
+def test_callbacks_of_a_fitted_member_are_its_own(binary):
+    teacher = small_teacher(random_state=0).fit(*binary)
+    names = [name for name, _ in teacher.estimators_[0].callbacks_]
+    assert "skdistill" not in names
+    assert "train_loss" in names
+
+
 def test_learning_rate_schedule_of_own_net_is_followed(binary):
     X, y = binary
     schedule = LRScheduler(torch.optim.lr_scheduler.StepLR, step_size=1, gamma=0.1)
