@@ -18,19 +18,44 @@ def distillation_loss(
     See `DistillationLoss`, which documents the arguments. With ``alpha=0`` the
     teacher's logits are not read, with ``alpha=1`` the labels are not.
     """
-    rows = student_logits.new_zeros(student_logits.shape[0])
-    if alpha > 0:
-        assert teacher_logits is not None
-        log_teacher = F.log_softmax(teacher_logits / temperature, dim=1)
-        log_student = F.log_softmax(student_logits / temperature, dim=1)
-        kl = (log_teacher.exp() * (log_teacher - log_student)).sum(dim=1)
-        # T^2 keeps the soft gradients at the scale of the hard ones, whatever T.
-        rows = rows + alpha * temperature**2 * kl
-    if alpha < 1:
-        rows = rows + (1 - alpha) * F.cross_entropy(student_logits, y, reduction="none")
+    rows = row_losses(
+        student_logits,
+        teacher_logits if alpha > 0 else None,
+        y if alpha < 1 else None,
+        temperature=temperature,
+        alpha=alpha,
+    )
     if sample_weight is not None:
         rows = rows * sample_weight
     return rows.mean()
+
+
+def row_losses(
+    student_logits: Tensor,
+    teacher_logits: Tensor | None,
+    y: Tensor | None,
+    *,
+    temperature: float | Tensor,
+    alpha: float | Tensor,
+) -> Tensor:
+    """Loss of every row: the soft term if there are logits, the hard one if labels.
+
+    Dimensions before the classes are free. As tensors, `temperature` broadcasts
+    against the logits and `alpha` against the rows.
+    """
+    rows = student_logits.new_zeros(student_logits.shape[:-1])
+    if teacher_logits is not None:
+        log_teacher = F.log_softmax(teacher_logits / temperature, dim=-1)
+        log_student = F.log_softmax(student_logits / temperature, dim=-1)
+        kl = log_teacher.exp() * (log_teacher - log_student)
+        # T^2 keeps the soft gradients at the scale of the hard ones, whatever T.
+        rows = rows + alpha * (temperature**2 * kl).sum(dim=-1)
+    if y is not None:
+        hard = F.cross_entropy(
+            student_logits.flatten(0, -2), y.flatten(), reduction="none"
+        )
+        rows = rows + (1 - alpha) * hard.view_as(y)
+    return rows
 
 
 class DistillationLoss(nn.Module):

@@ -19,6 +19,7 @@ from skorch.callbacks import Callback
 from skorch.utils import to_numpy, to_tensor
 from torch import nn
 
+from skdistill._batches import ShuffledBatches
 from skdistill._inference import mlp_logits
 from skdistill._modules import StudentModel, TeacherModel
 
@@ -49,7 +50,7 @@ def mlp_net(
         max_epochs=max_epochs,
         lr=lr,
         batch_size=batch_size,
-        iterator_train__shuffle=True,
+        iterator_train=ShuffledBatches,
         train_split=None,
         device=device,
         **{f"module__{name}": value for name, value in module_params.items()},
@@ -192,23 +193,23 @@ def train_net(
     plain_class = type(net)
     with isolated_randomness(seed, net.device):
         net.initialize()
-        _check_outputs(net, X[:2], n_classes, name)
+        check_outputs(net, X[:2], n_classes, name)
         watch = _EpochWatch(bar, name)
         net.callbacks_.append(("skdistill", watch))
         if rows:
             X = {"X": X, **rows}
             net.__class__ = _row_trained(plain_class, loss)
         try:
-            _run(net, X, y)
+            run(net, X, y)
         finally:
             net.__class__ = plain_class
             net.callbacks_.remove(("skdistill", watch))
     watch.finish(net)
-    _check_weights(net, name)
-    return _settled(net)
+    check_weights(net, name)
+    return settled(net)
 
 
-def _run(net, X, y):
+def run(net, X, y):
     # Not net.fit, which swallows Ctrl-C and returns a net that is half trained.
     net.notify("on_train_begin", X=X, y=y)
     try:
@@ -269,11 +270,7 @@ class _EpochWatch(Callback):
     def on_epoch_end(self, net, **kwargs):
         loss = float(np.mean(net.history[-1, "batches", :, "train_loss"]))
         if not np.isfinite(loss):
-            raise ValueError(
-                f"Training of {self.name} stopped: its loss became {loss} in epoch "
-                f"{len(net.history)} of {net.max_epochs}. Try a lower lr (it is "
-                f"{net.lr}), or scale the features, as with StandardScaler."
-            )
+            raise diverged(net, self.name, f"its loss became {loss}")
         self.n_epochs += 1
         if self.bar is not None:
             self.bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
@@ -285,7 +282,7 @@ class _EpochWatch(Callback):
             self.bar.update(net.max_epochs - self.n_epochs)
 
 
-def _check_outputs(net, X, n_classes, name):
+def check_outputs(net, X, n_classes, name):
     """Raise unless the module turns rows into the outputs that training needs."""
     try:
         outputs = net.evaluation_step((to_tensor(X, net.device), None))
@@ -312,17 +309,22 @@ def _check_outputs(net, X, n_classes, name):
             )
 
 
-def _check_weights(net, name):
+def check_weights(net, name):
     for weights in net.module_.parameters():
         if not torch.isfinite(weights).all():
-            raise ValueError(
-                f"Training of {name} stopped: its weights became infinite in epoch "
-                f"{len(net.history)} of {net.max_epochs}. Try a lower lr (it is "
-                f"{net.lr}), or scale the features, as with StandardScaler."
-            )
+            raise diverged(net, name, "its weights became infinite")
 
 
-def _settled(net):
+def diverged(net, name, what):
+    """Return the error that stops a fit that cannot recover."""
+    return ValueError(
+        f"Training of {name} stopped: {what} in epoch {len(net.history)} of "
+        f"{net.max_epochs}. Try a lower lr (it is {net.lr}), or scale the features, as "
+        "with StandardScaler."
+    )
+
+
+def settled(net):
     """Bring a trained net to the CPU and drop what only training needs."""
     net.module_.to("cpu").eval()
     net.criterion_.to("cpu")

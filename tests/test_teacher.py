@@ -551,10 +551,11 @@ def test_verbose_1_shows_one_bar_over_all_members(binary, capfd, n_jobs):
         assert "loss=" in last
 
 
-def test_verbose_2_prints_skorch_tables(binary, capsys):
-    small_teacher(n_estimators=2, verbose=2).fit(*binary)
+@pytest.mark.parametrize(("engine", "n_tables"), [("joblib", 2), ("vectorized", 1)])
+def test_verbose_2_prints_skorch_tables(binary, capsys, engine, n_tables):
+    small_teacher(n_estimators=2, engine=engine, verbose=2).fit(*binary)
     out = capsys.readouterr().out
-    assert out.count("train_loss") == 2
+    assert out.count("train_loss") == n_tables
 
 
 def test_bar_is_full_after_early_stopping(binary, capfd):

@@ -1,0 +1,139 @@
+"""Batches in random order, for one net or for many at once. Torch and numpy only."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+# Rows of every replica that are gathered at once, for several small batches.
+CHUNK_ROWS = 256
+
+
+class ShuffledBatches:
+    """Batches in a new random order in every epoch, as an `iterator_train` of skorch.
+
+    It takes a whole batch from the dataset at a time, where torch's DataLoader takes a
+    row. The order depends on the seed that torch was given last, and not on what was
+    drawn since.
+    """
+
+    def __init__(self, dataset, batch_size):
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.generator = _order_generator(torch.initial_seed())
+
+    def __len__(self):
+        return -(-len(self.dataset) // self.batch_size)
+
+    def __iter__(self):
+        order = torch.randperm(len(self.dataset), generator=self.generator).numpy()
+        for start in range(0, len(order), self.batch_size):
+            yield self.dataset[order[start : start + self.batch_size]]
+
+
+def _order_generator(seed):
+    # Not the seed itself, from which the initial weights are drawn.
+    return torch.Generator().manual_seed(seed ^ 0x0BDE5)
+
+
+class StackedBatch(NamedTuple):
+    """A batch of every replica.
+
+    `share` is the weight of a row in the mean of its replica's batch. It is 0 for the
+    rows that fill up the batch of a replica with less rows than another.
+    """
+
+    X: Tensor  # (n_replicas, n_rows, n_features)
+    y: Tensor  # (n_replicas, n_rows)
+    share: Tensor  # (n_replicas, n_rows)
+    teacher_logits: Tensor | None  # (n_replicas, n_rows, n_classes)
+    n_rows: Tensor  # (n_replicas,)
+
+
+class StackedBatches:
+    """Batches of several replicas at once; an iteration is an epoch.
+
+    Each replica has its own rows, in the order in which `ShuffledBatches` would have
+    them for its seed.
+
+    Parameters
+    ----------
+    X, y : Tensor
+        The data of all replicas.
+    replicas : list
+        With the attributes of `skdistill._vectorized.Replica`. All have the same
+        number of batches.
+    batch_size : int
+    shuffle : bool
+        False leaves the rows in their order.
+    """
+
+    def __init__(self, X, y, replicas, *, batch_size, shuffle):
+        self.X, self.y = X, y
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.generators = [_order_generator(replica.seed) for replica in replicas]
+        self.n_rows = [len(X if r.rows is None else r.rows) for r in replicas]
+        self.rows = _column([r.rows for r in replicas], np.arange(len(X)), X.device)
+        weights = [r.sample_weight for r in replicas]
+        self.sample_weight = _column(weights, np.ones(len(X), np.float32), X.device)
+        logits = [r.teacher_logits for r in replicas]
+        n_classes = max(0 if array is None else array.shape[1] for array in logits)
+        zeros = np.zeros((len(X), n_classes), np.float32)
+        self.teacher_logits = _column(logits, zeros, X.device)
+
+    def __iter__(self):
+        order = self._order()
+        size = self.batch_size
+        last = (order.shape[1] - 1) // size * size
+        chunk = max(1, CHUNK_ROWS // size) * size
+        for start in range(0, last, chunk):
+            positions = order[:, start : min(start + chunk, last)]
+            n_rows = order.new_full((len(order),), size)
+            yield from self._gather(positions.unflatten(1, (-1, size)), n_rows)
+        n_rows = order.new_tensor(self.n_rows) - last
+        yield from self._gather(order[:, last:].unsqueeze(1), n_rows)
+
+    def _order(self):
+        order = torch.empty(len(self.n_rows), max(self.n_rows), dtype=torch.int64)
+        for replica, n_rows in enumerate(self.n_rows):
+            own, filling = order[replica].split([n_rows, order.shape[1] - n_rows])
+            if self.shuffle:
+                torch.randperm(n_rows, generator=self.generators[replica], out=own)
+            else:
+                torch.arange(n_rows, out=own)
+            filling.copy_(own[0])
+        return order.to(self.X.device)
+
+    def _gather(self, positions, n_rows):
+        """Yield batches, given positions of shape (n_replicas, n_batches, n_rows)."""
+        positions = positions.transpose(0, 1)
+        rows = positions if self.rows is None else self.rows(positions)
+        filled = torch.arange(rows.shape[2], device=rows.device) < n_rows[:, None]
+        share = (filled / n_rows[:, None]).expand(rows.shape)
+        if self.sample_weight is not None:
+            share = share * self.sample_weight(positions)
+        teacher_logits = [None] * len(rows)
+        if self.teacher_logits is not None:
+            teacher_logits = self.teacher_logits(positions)
+        columns = self.X[rows], self.y[rows], share, teacher_logits
+        for values in zip(*columns, strict=True):
+            yield StackedBatch(*values, n_rows)
+
+
+def _column(arrays, default, device):
+    """Return a function from positions in each array to the values there.
+
+    The `default` stands for the arrays that are None; if all are, so is the result.
+    Arrays that several replicas share are held once.
+    """
+    if all(array is None for array in arrays):
+        return None
+    arrays = [default if array is None else array for array in arrays]
+    distinct = {id(array): array for array in arrays}
+    ends = np.cumsum([len(array) for array in distinct.values()])
+    start = dict(zip(distinct, [0, *ends[:-1]], strict=True))
+    starts = torch.tensor([[start[id(array)]] for array in arrays], device=device)
+    table = torch.from_numpy(np.concatenate(list(distinct.values()))).to(device)
+    return lambda positions: table[starts + positions]

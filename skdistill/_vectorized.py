@@ -1,0 +1,347 @@
+"""Many replicas of one module, trained as one stacked network by one skorch net.
+
+A replica is a seed with rows and targets. Whether it is a member of an ensemble, a fold
+or a candidate of a search, nothing here knows.
+"""
+
+import inspect
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from skorch import NeuralNetClassifier
+from skorch.callbacks import LRScheduler
+from skorch.dataset import Dataset
+from torch import nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch.utils.data import DataLoader
+
+from skdistill._batches import ShuffledBatches, StackedBatches
+from skdistill._losses import row_losses
+from skdistill._nets import (
+    check_outputs,
+    check_weights,
+    diverged,
+    isolated_randomness,
+    run,
+    settled,
+)
+from skdistill._stacks import StackedModule, stack
+
+# Replicas that step together share the overhead of a step. With more parameters than
+# these between them, they fall out of the processor's cache from one step to the next.
+BLOCK_PARAMETERS = 300_000
+
+# They treat every number on its own, so that any parameters can be put in one tensor.
+ELEMENTWISE_OPTIMIZERS = (
+    torch.optim.Adadelta,
+    torch.optim.Adagrad,
+    torch.optim.Adam,
+    torch.optim.Adamax,
+    torch.optim.AdamW,
+    torch.optim.NAdam,
+    torch.optim.RAdam,
+    torch.optim.RMSprop,
+    torch.optim.SGD,
+)
+
+
+class Replica(NamedTuple):
+    """One fit of those that are trained together; errors call it `name`.
+
+    `sample_weight` and `teacher_logits` have a row for each of the `rows`, which are
+    indices into X. Without `teacher_logits` it learns from the labels alone.
+    """
+
+    name: str
+    seed: int
+    rows: np.ndarray | None = None
+    sample_weight: np.ndarray | None = None
+    teacher_logits: np.ndarray | None = None
+    temperature: float = 1.0
+    alpha: float = 0.0
+
+
+# --- What can be stacked --------------------------------------------------------------
+
+
+def why_not_stacked(net, n_features):
+    """Return why replicas of `net` must be trained one by one, or None.
+
+    Parameters
+    ----------
+    net : skorch.NeuralNet
+        The net, unfitted, with a module class.
+    n_features : int
+        Number of features that its module is to take.
+
+    Returns
+    -------
+    str or None
+        A clause, such as "its optimizer is LBFGS".
+    """
+    return next(_net_reasons(net), None) or next(_module_reasons(net, n_features), None)
+
+
+def _net_reasons(net):
+    if type(net) is not NeuralNetClassifier:
+        yield f"it is a {type(net).__name__}, which may train in a way of its own"
+    if isinstance(net.module, nn.Module):
+        yield "its module is an instance, so that replicas would start from one state"
+    if net.criterion is not nn.CrossEntropyLoss or net.get_params_for("criterion"):
+        yield "its criterion is not CrossEntropyLoss with default settings"
+    if net.optimizer not in ELEMENTWISE_OPTIMIZERS:
+        yield f"its optimizer is {getattr(net.optimizer, '__name__', net.optimizer)}"
+    if hasattr(net, "optimizer__param_groups"):
+        yield "its optimizer has param_groups"
+    if net.train_split is not None:
+        yield "it has a train_split"
+    if net.iterator_train not in (DataLoader, ShuffledBatches) or (
+        net.get_params_for("iterator_train").keys() - {"shuffle"}
+    ):
+        yield "its iterator_train does more than shuffle"
+    if net.dataset is not Dataset or net.get_params_for("dataset"):
+        yield "it has a dataset of its own"
+    if net.compile:
+        yield "it compiles its module"
+    for callback in [] if net.callbacks == "disable" else net.callbacks or []:
+        if not _is_schedule(callback[1] if isinstance(callback, tuple) else callback):
+            yield f"its callback {callback!r} may need a net for each replica"
+
+
+def _is_schedule(callback):
+    """Tell a callback that sets the learning rate, whatever the losses are."""
+    return (
+        type(callback) is LRScheduler
+        and callback.step_every == "epoch"
+        and callback.policy not in (ReduceLROnPlateau, "ReduceLROnPlateau")
+    )
+
+
+def _module_reasons(net, n_features):
+    with isolated_randomness(0, net.device):
+        modules = [clone(net).initialize().module_ for _ in range(2)]
+        name = type(modules[0]).__name__
+        parameters = list(modules[0].parameters())
+        if next(modules[0].buffers(), None) is not None:
+            yield f"{name} has buffers, as batch normalization does"
+        if not all(parameter.requires_grad for parameter in parameters):
+            yield f"{name} has frozen parameters"
+        if {parameter.dtype for parameter in parameters} != {torch.float32}:
+            yield f"{name} has parameters that are not float32, or none"
+        try:
+            trial = stack(modules, seeds=[0, 1], n_rows=2)
+            X = torch.zeros(2, 2, n_features, device=net.device)
+            trial.backward(torch.ones_like(trial.forward(X)))
+        except Exception as error:
+            yield f"{name} does not work in a stack: {error}"
+
+
+# --- Training -------------------------------------------------------------------------
+
+
+def train_stacked(net, X, y, replicas, *, n_classes, bar=None, verbose=0):
+    """Train a copy of `net` for each of `replicas`; return them as `train_net` does.
+
+    A replica comes out as it would alone, up to the rounding of floats: initialization,
+    batch order and dropout are drawn from its own seed. They are trained on as many
+    threads as torch would use, in blocks that do not depend on how many those are, so
+    that the result does not either.
+
+    Parameters
+    ----------
+    net : skorch.NeuralNetClassifier
+        The net, unfitted, for which `why_not_stacked` gives no reason.
+    X : ndarray of shape (n_samples, n_features), dtype float32
+        The rows. They are held once, on the device of the net.
+    y : ndarray of shape (n_samples,), dtype int64
+        The labels.
+    replicas : list of Replica
+        What to train.
+    n_classes : int
+        Number of outputs that the module must have.
+    bar : tqdm, default=None
+        Moved on by one per replica and epoch.
+    verbose : int, default=0
+        2 prints skorch's table, with the mean loss of all replicas.
+
+    Returns
+    -------
+    list of skorch.NeuralNetClassifier
+        The nets, ready to predict on the CPU, in the order of `replicas`.
+    """
+    net = clone(net).set_params(verbose=int(verbose == 2))
+    n_threads = torch.get_num_threads()
+    nets = []
+    for replica in replicas:
+        with isolated_randomness(replica.seed, net.device):
+            nets.append(clone(net).initialize())
+    with isolated_randomness(replicas[0].seed, net.device):
+        check_outputs(nets[0], X[:2], n_classes, replicas[0].name)
+        stacked = _StackedNet(**net.get_params(deep=False))
+        stacked.train(nets, X, y, replicas, n_threads, bar)
+    for index, (fitted, replica) in enumerate(zip(nets, replicas, strict=True)):
+        fitted.check_data(X, y if replica.rows is None else y[replica.rows])
+        fitted.history.extend(stacked.history_of(index))
+        check_weights(fitted, replica.name)
+        settled(fitted)
+    return nets
+
+
+class _StackedNet(NeuralNetClassifier):
+    """A net that trains blocks of replicas where others train a module.
+
+    Its epochs, callbacks and history are skorch's; the loss in them is the mean.
+    """
+
+    def train(self, nets, X, y, replicas, n_threads, bar):
+        """Train the modules of `nets`."""
+        self.replicas_, self.bar_ = replicas, bar
+        self.losses_ = []
+        self.stop_ = Event()
+        self.blocks_ = list(self._blocks([net.module_ for net in nets], X, y))
+        if isinstance(self.blocks_[0].stack, StackedModule):
+            # Blocks that draw from torch's own generator must take turns.
+            n_threads = 1
+        self.initialize()
+        with ThreadPoolExecutor(n_threads) as self.pool_:
+            try:
+                run(self, X, y)
+            finally:
+                self.stop_.set()
+        for block in self.blocks_:
+            block.stack.write_to([nets[index].module_ for index in block.indices])
+
+    def _blocks(self, modules, X, y):
+        X, y = (torch.from_numpy(array).to(self.device) for array in (X, y))
+        batch_size = len(X) if self.batch_size == -1 else min(self.batch_size, len(X))
+        shuffle = self.iterator_train is ShuffledBatches or (
+            self.get_params_for("iterator_train").get("shuffle", False)
+        )
+        n_rows = [len(X if r.rows is None else r.rows) for r in self.replicas_]
+        self.n_batches_ = -(-np.array(n_rows) // batch_size)
+        n_parameters = sum(parameter.numel() for parameter in modules[0].parameters())
+        if X.device.type != "cpu":
+            n_parameters = 0
+        for indices in _partition(self.n_batches_, n_parameters):
+            yield _Block(
+                indices,
+                [modules[index] for index in indices],
+                [self.replicas_[index] for index in indices],
+                X,
+                y,
+                batch_size=batch_size,
+                shuffle=shuffle,
+            )
+
+    def initialize_module(self):
+        self.module_ = nn.ParameterList(block.stack.flat for block in self.blocks_)
+        return self
+
+    def initialize_optimizer(self):
+        for block in self.blocks_:
+            block.optimizer = self._optimizer(block.stack.flat)
+        # The one that schedules see; the others follow it.
+        self.optimizer_ = self.blocks_[0].optimizer
+        return self
+
+    def _optimizer(self, parameter):
+        named = [("parameter", parameter)]
+        args, kwargs = self.get_params_for_optimizer("optimizer", named)
+        if (
+            "fused" in inspect.signature(self.optimizer).parameters
+            and parameter.device.type in ("cpu", "cuda")
+            and not kwargs.keys() & {"foreach", "fused", "differentiable"}
+        ):
+            kwargs["fused"] = True
+        return self.optimizer(*args, **kwargs)
+
+    def get_iterator(self, dataset, training=False):
+        return self.blocks_ if training else None
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        if not training:
+            return
+        (group,) = self.optimizer_.param_groups
+        settings = {name: value for name, value in group.items() if name != "params"}
+        jobs = [
+            self.pool_.submit(block.run_epoch, settings, self.stop_)
+            for block in self.blocks_
+        ]
+        losses = np.empty(len(self.replicas_))
+        for block, job in zip(self.blocks_, jobs, strict=True):
+            losses[block.indices] = job.result()
+        for replica, loss in zip(self.replicas_, losses, strict=True):
+            if not np.isfinite(loss):
+                raise diverged(self, replica.name, f"its loss became {loss}")
+        self.losses_.append(losses)
+        self.history.record("train_loss", losses.mean())
+        if self.bar_ is not None:
+            self.bar_.set_postfix(loss=f"{losses.mean():.3f}", refresh=False)
+            self.bar_.update(len(losses))
+
+    def history_of(self, index):
+        """Return the history of one replica, as it would be after a fit of its own."""
+        best = np.inf
+        for epoch, losses in zip(self.history, self.losses_, strict=True):
+            loss = float(losses[index])
+            yield {
+                **epoch,
+                "train_batch_count": int(self.n_batches_[index]),
+                "train_loss": loss,
+                "train_loss_best": loss < best,
+            }
+            best = min(best, loss)
+
+
+def _partition(n_batches, n_parameters):
+    """Return the indices of the replicas of each block: all have as many batches."""
+    for n in np.unique(n_batches):
+        indices = np.flatnonzero(n_batches == n)
+        n_blocks = max(1, len(indices) * n_parameters / BLOCK_PARAMETERS)
+        # A power of two, which the number of threads mostly divides.
+        n_blocks = 2 ** int(np.ceil(np.log2(n_blocks)))
+        yield from np.array_split(indices, min(n_blocks, len(indices)))
+
+
+class _Block:
+    """Replicas that take every step together, with an optimizer for all of them."""
+
+    def __init__(self, indices, modules, replicas, X, y, *, batch_size, shuffle):
+        self.indices = indices
+        self.batches = StackedBatches(
+            X, y, replicas, batch_size=batch_size, shuffle=shuffle
+        )
+        self.stack = stack(modules, [replica.seed for replica in replicas], batch_size)
+        self.temperature = X.new_tensor([[[r.temperature]] for r in replicas])
+        alphas = [0 if r.teacher_logits is None else r.alpha for r in replicas]
+        self.alpha = X.new_tensor(alphas)[:, None]
+
+    def run_epoch(self, settings, stop):
+        """Train for an epoch and return the mean loss of every replica."""
+        self.optimizer.param_groups[0].update(settings)
+        total, n_rows = 0, 0
+        for batch in self.batches:
+            if stop.is_set():
+                return None
+            total += self._step(batch) * batch.n_rows
+            n_rows += batch.n_rows
+        return (total / n_rows).cpu().numpy()
+
+    def _step(self, batch):
+        """Train with a batch and return the mean loss of every replica."""
+        logits = self.stack.forward(batch.X).requires_grad_()
+        losses = row_losses(
+            logits,
+            batch.teacher_logits,
+            batch.y,
+            temperature=self.temperature,
+            alpha=self.alpha,
+        )
+        (gradient,) = torch.autograd.grad(losses, logits, batch.share)
+        self.stack.backward(gradient)
+        self.optimizer.step()
+        return (losses.detach() * batch.share).sum(dim=1)
