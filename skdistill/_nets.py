@@ -8,7 +8,6 @@ import random
 import threading
 import traceback
 import warnings
-import weakref
 from collections.abc import Mapping
 from contextlib import contextmanager
 
@@ -20,8 +19,6 @@ from skorch.utils import to_numpy, to_tensor
 from torch import nn
 
 from skdistill._batches import ShuffledBatches
-from skdistill._inference import mlp_logits
-from skdistill._modules import StudentModel, TeacherModel
 
 _seeding = threading.RLock()
 
@@ -365,25 +362,6 @@ def net_logits(net, X):
     -------
     ndarray of shape (n_samples, n_classes), dtype float32
     """
-    gives_logits = isinstance(net.criterion_, nn.CrossEntropyLoss)
-    if gives_logits and type(net.module_) in (StudentModel, TeacherModel):
-        return mlp_logits(X, _weight_views(net.module_))
+    # torch, as numpy's products depend on where in the batch a row stands.
     with torch.inference_mode():
         return to_numpy(_as_logits(net, net.infer(X)))
-
-
-_views = weakref.WeakKeyDictionary()
-
-
-def _weight_views(module):
-    """Return numpy's views of a multilayer perceptron's weights, made only once.
-
-    They share the memory of the module's parameters, so they follow its training.
-    """
-    if module not in _views:
-        _views[module] = [
-            (layer.weight.detach().numpy().T, layer.bias.detach().numpy())
-            for layer in module.layers
-            if isinstance(layer, nn.Linear)
-        ]
-    return _views[module]
