@@ -362,6 +362,8 @@ def net_logits(net, X):
     -------
     ndarray of shape (n_samples, n_classes), dtype float32
     """
-    # torch, as numpy's products depend on where in the batch a row stands.
+    if net.module_.training:  # after a partial_fit of the user's
+        net.module_.eval()
+    # Not numpy, whose products depend on where in the batch a row stands.
     with torch.inference_mode():
         return to_numpy(_as_logits(net, net.infer(X)))
