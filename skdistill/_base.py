@@ -4,7 +4,7 @@ import inspect
 from contextlib import contextmanager
 
 import numpy as np
-from sklearn.utils import check_array
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -48,6 +48,8 @@ def validate_classification(estimator, X, y, sample_weight):
         )
     if sample_weight is not None:
         sample_weight = _validated_weight(sample_weight, X)
+    # torch takes no negative strides.
+    X = np.ascontiguousarray(X)
     return X, y.astype(np.int64, copy=False), sample_weight
 
 
@@ -65,11 +67,12 @@ def _validated_weight(sample_weight, X):
         raise ValueError(
             f"sample_weight must be >= 0 in every row; got {weight[row]} in row {row}."
         )
-    if weight.sum() == 0:
+    if not weight.any():
         raise ValueError(
             f"sample_weight must be > 0 in some row; all {len(weight)} weights are "
             "zero."
         )
+    weight = weight / weight.max()  # so that their sum is finite
     return (weight / weight[weight > 0].mean()).astype(np.float32)
 
 
@@ -89,6 +92,16 @@ def without_weightless(X, y, *, sample_weight, **rows):
         return X, y, rows
     kept = sample_weight > 0
     return X[kept], y[kept], {name: values[kept] for name, values in rows.items()}
+
+
+def random_generator(random_state):
+    """Return the generator to draw seeds from; with None one of its own.
+
+    For None, scikit-learn's `check_random_state` draws from numpy's global state.
+    """
+    if random_state is None:
+        return np.random.RandomState()
+    return check_random_state(random_state)
 
 
 def refuse_overridden(estimator, part, names):

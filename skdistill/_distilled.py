@@ -6,7 +6,8 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import check_array, check_random_state
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_array
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -18,6 +19,7 @@ from skorch import NeuralNet
 from skdistill._base import (
     LogitsClassifierMixin,
     all_or_nothing,
+    random_generator,
     refuse_overridden,
     validate_classification,
     without_weightless,
@@ -27,6 +29,7 @@ from skdistill._modules import StudentModel
 from skdistill._nets import (
     check_device,
     check_student,
+    check_trial,
     mlp_net,
     net_logits,
     train_net,
@@ -37,6 +40,8 @@ from skdistill._sklearn import HasMethods, Interval, _fit_context, _routing_enab
 from skdistill._soft_targets import proba_to_logits, teacher_logits
 from skdistill._teacher import EnsembleTeacher
 
+_MAX_SEED = np.iinfo(np.int32).max
+_STUDENT = "the student of DistilledClassifier"
 _NET_PARAMETERS = (
     "hidden_layer_sizes",
     "max_epochs",
@@ -246,8 +251,10 @@ class DistilledClassifier(
             if soft_targets is not None:
                 soft_targets = self._validate_soft_targets(soft_targets, len(y_index))
             net = self._unfitted_student()
-            rng = check_random_state(self.random_state)
-            teacher_seed, student_seed = rng.randint(np.iinfo(np.int32).max, size=2)
+            check_trial(net, X_student, len(self.classes_), _STUDENT)
+            self._check_teacher()
+            rng = random_generator(self.random_state)
+            teacher_seed, student_seed = rng.randint(_MAX_SEED, size=2)
             with epoch_progress(
                 net.max_epochs, description="teacher", verbose=self.verbose
             ) as bar:
@@ -292,6 +299,14 @@ class DistilledClassifier(
         check_device(net.device)
         return with_sizes(net, self.n_features_in_, len(self.classes_))
 
+    def _check_teacher(self):
+        if isinstance(self.teacher, NeuralNet):
+            raise ValueError(
+                "The 'teacher' parameter of DistilledClassifier must not be a bare "
+                f"skorch net, such as {type(self.teacher).__name__}: it takes neither "
+                "these labels nor this seed. Use EnsembleTeacher(net, n_estimators=1)."
+            )
+
     def _logits_to_match(self, X, y, sample_weight, soft_targets, seed):
         """Set `teacher_` and return the logits of its soft targets, if any are used."""
         self.teacher_ = None
@@ -308,12 +323,15 @@ class DistilledClassifier(
         teacher = clone(self._teacher())
         if self.random_state is None or isinstance(teacher, FrozenEstimator):
             return teacher
-        unseeded = {
-            name: int(seed)
-            for name, value in teacher.get_params().items()
+        unseeded = [
+            name
+            for name, value in sorted(teacher.get_params().items())
             if value is None and f"__{name}".endswith("__random_state")
-        }
-        return teacher.set_params(**unseeded)
+        ]
+        # Each its own, or the members of a voting classifier would be the same.
+        seeds = random_generator(seed).randint(_MAX_SEED, size=len(unseeded))
+        seeds = dict(zip(unseeded, seeds.tolist(), strict=True))
+        return teacher.set_params(**seeds)
 
     def _teacher(self):
         if self.teacher is not None:
@@ -331,10 +349,14 @@ class DistilledClassifier(
             return routed.teacher.fit
         if has_fit_parameter(teacher, "sample_weight"):
             return {"sample_weight": sample_weight}
+        if isinstance(teacher, Pipeline):
+            name, last = teacher.steps[-1]
+            if has_fit_parameter(last, "sample_weight"):
+                return {f"{name}__sample_weight": sample_weight}
         if not isinstance(teacher, FrozenEstimator):
             warnings.warn(
-                f"The teacher {type(teacher).__name__} takes no sample_weight in fit: "
-                "it is fitted without, the student with it.",
+                f"The teacher {type(teacher).__name__} names no sample_weight in its "
+                "fit: it is fitted without, the student with it.",
                 UserWarning,
             )
         return {}
@@ -350,7 +372,7 @@ class DistilledClassifier(
             y,
             seed=seed,
             n_classes=len(self.classes_),
-            name="the student of DistilledClassifier",
+            name=_STUDENT,
             loss=None if logits is None else loss,
             rows=rows,
             bar=bar,

@@ -3,17 +3,18 @@
 Nothing here knows where targets come from.
 """
 
+import dis
 import inspect
 import random
 import threading
-import traceback
 import warnings
 from collections.abc import Mapping
 from contextlib import contextmanager
 
 import numpy as np
 import torch
-from skorch import NeuralNetClassifier
+from sklearn.base import clone
+from skorch import NeuralNet, NeuralNetClassifier
 from skorch.callbacks import Callback
 from skorch.utils import to_numpy, to_tensor
 from torch import nn
@@ -90,7 +91,7 @@ def check_device(device):
 
 def check_member(net):
     """Raise if copies of `net` would all start from the same weights."""
-    if not inspect.isclass(net.module):
+    if isinstance(net.module, nn.Module):
         raise ValueError(
             "The 'estimator' parameter must have a module class, from which every "
             "member makes a module of its own. Got an instance of "
@@ -100,14 +101,17 @@ def check_member(net):
 
 def with_sizes(net, n_features, n_classes):
     """Give the sizes of the data to `net`, where its module takes them unset."""
-    if not inspect.isclass(net.module):
+    if isinstance(net.module, nn.Module):
         return net
+    bound = getattr(net.module, "keywords", {})  # of a functools.partial
     sizes = {"n_features": n_features, "n_classes": n_classes}
     taken = inspect.signature(net.module).parameters
     unset = {
         f"module__{name}": size
         for name, size in sizes.items()
-        if name in taken and f"module__{name}" not in net.get_params(deep=False)
+        if name in taken
+        and name not in bound
+        and f"module__{name}" not in net.get_params(deep=False)
     }
     return net.set_params(**unset)
 
@@ -120,6 +124,11 @@ def check_student(net):
             "The 'student' parameter must have criterion=torch.nn.CrossEntropyLoss for "
             "a module that returns logits, or torch.nn.NLLLoss for probabilities, and "
             f"no criterion__ settings: it trains with DistillationLoss. Got {given!r}."
+        )
+    if type(net).get_loss not in (NeuralNet.get_loss, NeuralNetClassifier.get_loss):
+        raise ValueError(
+            "The 'student' parameter must have skorch's own get_loss: it trains with "
+            f"DistillationLoss. Got {type(net).__name__}, which has another."
         )
 
 
@@ -186,7 +195,7 @@ def train_net(
     verbose : int, default=0
         2 prints skorch's table.
     """
-    net.set_params(verbose=int(verbose == 2))
+    net.set_params(verbose=int(verbose >= 2))
     plain_class = type(net)
     with isolated_randomness(seed, net.device):
         net.initialize()
@@ -194,10 +203,9 @@ def train_net(
         watch = _EpochWatch(bar, name)
         net.callbacks_.append(("skdistill", watch))
         if rows:
-            X = {"X": X, **rows}
             net.__class__ = _row_trained(plain_class, loss)
         try:
-            run(net, X, y)
+            run(net, X, y, rows)
         finally:
             net.__class__ = plain_class
             net.callbacks_.remove(("skdistill", watch))
@@ -206,11 +214,12 @@ def train_net(
     return settled(net)
 
 
-def run(net, X, y):
+def run(net, X, y, rows=None):
+    """Train an initialized net, on batches that carry `rows` along if there are any."""
     # Not net.fit, which swallows Ctrl-C and returns a net that is half trained.
     net.notify("on_train_begin", X=X, y=y)
     try:
-        net.fit_loop(X, y)
+        net.fit_loop({"X": X, **rows} if rows else X, y)
     except KeyboardInterrupt as interrupt:
         if not _raised_by_callback(interrupt):
             raise
@@ -219,8 +228,16 @@ def run(net, X, y):
 
 def _raised_by_callback(interrupt):
     """Tell skorch's way to stop early, a KeyboardInterrupt, from Ctrl-C."""
-    *_, (frame, _) = traceback.walk_tb(interrupt.__traceback__)
-    return isinstance(frame.f_locals.get("self"), Callback)
+    trace = interrupt.__traceback__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    code = trace.tb_frame.f_code.co_code
+    raised = dis.opname[code[trace.tb_lasti]] == "RAISE_VARARGS"
+    return raised and isinstance(trace.tb_frame.f_locals.get("self"), Callback)
+
+
+def _blank(cls):
+    return cls.__new__(cls)
 
 
 def _row_trained(cls, loss):
@@ -230,14 +247,22 @@ def _row_trained(cls, loss):
         def infer(self, x, **fit_params):
             return super().infer(x["X"] if isinstance(x, Mapping) else x, **fit_params)
 
+        def __reduce_ex__(self, protocol):
+            # What a callback saves is the user's own net.
+            _, _, *state = super().__reduce_ex__(max(protocol, 2))
+            return _blank, (cls,), *state
+
         def get_loss(self, y_pred, y_true, X=None, training=False):
+            if not isinstance(X, Mapping):  # a validation set of the user's own
+                return super().get_loss(y_pred, y_true, X=X, training=training)
             batch = {key: to_tensor(X[key], self.device) for key in X if key != "X"}
             if loss is not None:
                 y = to_tensor(y_true, self.device)
                 return loss(_as_logits(self, y_pred), y=y, **batch)
             with _per_row(self.criterion_):
                 losses = super().get_loss(y_pred, y_true, X=X, training=training)
-            return (losses * batch["sample_weight"]).mean()
+            total = (losses * batch["sample_weight"]).sum()
+            return total / _row_count(self.criterion_, to_tensor(y_true, self.device))
 
     return RowTrained
 
@@ -256,6 +281,14 @@ def _per_row(criterion):
         criterion.reduction = reduction
 
 
+def _row_count(criterion, y):
+    """Return what the criterion divides the sum of its rows' losses by."""
+    if criterion.reduction == "sum":
+        return 1
+    class_weight = getattr(criterion, "weight", None)
+    return len(y) if class_weight is None else class_weight[y].sum()
+
+
 class _EpochWatch(Callback):
     """Moves the progress bar; stops a fit whose loss is no longer finite."""
 
@@ -264,8 +297,20 @@ class _EpochWatch(Callback):
         self.name = name
         self.n_epochs = 0
 
+    def __getstate__(self):
+        return {**vars(self), "bar": None}
+
     def on_epoch_end(self, net, **kwargs):
-        loss = float(np.mean(net.history[-1, "batches", :, "train_loss"]))
+        epoch = net.history[-1]
+        losses = [b["train_loss"] for b in epoch["batches"] if "train_loss" in b]
+        if not losses:
+            raise ValueError(
+                f"Training of {self.name} has no batch in an epoch: lower its "
+                f"batch_size, which is {net.batch_size}, or leave drop_last off."
+            )
+        loss = float(np.mean(losses))
+        if "train_loss" not in epoch:  # with callbacks="disable"
+            net.history.record("train_loss", loss)
         if not np.isfinite(loss):
             raise diverged(net, self.name, f"its loss became {loss}")
         self.n_epochs += 1
@@ -295,15 +340,25 @@ def check_outputs(net, X, n_classes, name):
             f"(n_samples, {n_classes}). It returned shape {tuple(outputs.shape)} for "
             f"{len(X)} rows."
         )
-    if isinstance(net.criterion_, nn.NLLLoss):
-        totals = outputs.sum(dim=1)
-        if outputs.min() < 0 or not torch.allclose(totals, torch.ones_like(totals)):
+    if not isinstance(net.criterion_, nn.CrossEntropyLoss):
+        proba = _nonlinear(net, outputs)
+        totals = proba.sum(dim=1)
+        if proba.min() < 0 or not torch.allclose(totals, torch.ones_like(totals)):
             raise ValueError(
-                f"The criterion of {name} is NLLLoss, with which skorch expects a "
-                "module that returns probabilities. It returned others, such as "
-                f"{outputs[0].tolist()}. For a module that returns logits set "
-                "criterion=torch.nn.CrossEntropyLoss."
+                f"The criterion of {name} is {type(net.criterion_).__name__}, with "
+                "which skorch expects a module that returns probabilities. It returned "
+                f"others, such as {outputs[0].tolist()}. For a module that returns "
+                "logits set criterion=torch.nn.CrossEntropyLoss, or beside a criterion "
+                "of your own predict_nonlinearity, to make probabilities of them."
             )
+
+
+def check_trial(net, X, n_classes, name):
+    """Raise for what would stop the training of `net` at its start. Leaves it as is."""
+    if net.max_epochs < 1:
+        raise ValueError(f"max_epochs of {name} must be >= 1. Got {net.max_epochs}.")
+    with isolated_randomness(0, net.device):
+        check_outputs(clone(net).initialize(), X[:2], n_classes, name)
 
 
 def check_weights(net, name):
@@ -339,14 +394,18 @@ def _first(outputs):
     return outputs[0] if isinstance(outputs, tuple) else outputs
 
 
+def _nonlinear(net, outputs):
+    given = net.predict_nonlinearity
+    return given(outputs) if callable(given) else outputs
+
+
 def _as_logits(net, outputs):
     """Read a module's outputs the way skorch does: the criterion says what they are."""
     outputs = _first(outputs)
     if isinstance(net.criterion_, nn.CrossEntropyLoss):
         return outputs
-    if callable(net.predict_nonlinearity):
-        outputs = net.predict_nonlinearity(outputs)
-    return torch.log(outputs + torch.finfo(outputs.dtype).eps)
+    proba = _nonlinear(net, outputs)
+    return torch.log(proba + torch.finfo(proba.dtype).eps)
 
 
 def net_logits(net, X):
@@ -364,6 +423,8 @@ def net_logits(net, X):
     """
     if net.module_.training:  # after a partial_fit of the user's
         net.module_.eval()
+    # What torch can take without a warning.
+    X = np.require(X, requirements=["C", "W"])
     # Not numpy, whose products depend on where in the batch a row stands.
     with torch.inference_mode():
         return to_numpy(_as_logits(net, net.infer(X)))

@@ -63,6 +63,16 @@ def align_columns(
     return aligned
 
 
+def _checked_shape(values: Any, classes: NDArray[Any]) -> NDArray[np.float64]:
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 2 or values.shape[1] != len(classes):
+        raise ValueError(
+            f"The teacher must predict one column for each of its {len(classes)} "
+            f"classes_. It gave an array of shape {values.shape}."
+        )
+    return values
+
+
 def teacher_logits(
     teacher: Any, X: Any, classes: NDArray[Any], smoothing: float = SMOOTHING
 ) -> NDArray[np.float32]:
@@ -93,6 +103,11 @@ def teacher_logits(
         If the teacher shares no class with `classes`, or gives values that are
         not finite.
     """
+    if not hasattr(teacher, "classes_"):
+        raise ValueError(
+            f"The teacher must have classes_ once it is fitted. Got {teacher!r}, which "
+            "has none."
+        )
     teacher_classes = np.asarray(teacher.classes_)
     missing = set(classes.tolist()) - set(teacher_classes.tolist())
     if len(missing) == len(classes):
@@ -101,12 +116,16 @@ def teacher_logits(
             f"{teacher_classes.tolist()}, while y has {classes.tolist()}."
         )
     if hasattr(teacher, "predict_logits"):
-        logits = np.asarray(teacher.predict_logits(X), dtype=np.float64)
+        logits = _checked_shape(teacher.predict_logits(X), teacher_classes)
         logits = align_columns(logits, teacher_classes, classes, -np.inf)
         if missing:
             logits = proba_to_logits(soften(logits), smoothing)
     else:
-        proba = np.asarray(teacher.predict_proba(X), dtype=np.float64)
+        proba = _checked_shape(teacher.predict_proba(X), teacher_classes)
+        if (proba < 0).any():
+            raise ValueError(
+                f"predict_proba of the teacher must be >= 0; it gave {proba.min()}."
+            )
         proba = align_columns(proba, teacher_classes, classes, 0.0)
         total = proba.sum(axis=1, keepdims=True)
         uniform = np.full_like(proba, 1 / len(classes))

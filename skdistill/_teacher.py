@@ -5,12 +5,12 @@ from numbers import Integral, Real
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils import check_random_state
 from skorch import NeuralNet
 
 from skdistill._base import (
     LogitsClassifierMixin,
     all_or_nothing,
+    random_generator,
     refuse_overridden,
     validate_classification,
     without_weightless,
@@ -248,7 +248,7 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
         return "joblib"
 
     def _names_and_seeds(self):
-        rng = check_random_state(self.random_state)
+        rng = random_generator(self.random_state)
         seeds = rng.randint(np.iinfo(np.int32).max, size=self.n_estimators).tolist()
         names = [f"member {i} of EnsembleTeacher" for i in range(self.n_estimators)]
         return zip(names, seeds, strict=True)

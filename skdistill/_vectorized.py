@@ -173,7 +173,7 @@ def train_stacked(net, X, y, replicas, *, n_classes, bar=None, verbose=0):
     list of skorch.NeuralNetClassifier
         The nets, ready to predict on the CPU, in the order of `replicas`.
     """
-    net = clone(net).set_params(verbose=int(verbose == 2))
+    net = clone(net).set_params(verbose=int(verbose >= 2))
     n_threads = torch.get_num_threads()
     nets = []
     for replica in replicas:

@@ -37,13 +37,14 @@ def test_chunks_are_put_together_in_order(model, many_rows):
     "convert",
     [
         np.asfortranarray,
+        lambda X: X[::-1].copy()[::-1],
         lambda X: X.astype(np.float64),
         lambda X: X.tolist(),
         pd.DataFrame,
         lambda X: np.repeat(X, 2, axis=0)[::2],
         lambda X: np.lib.stride_tricks.as_strided(X, writeable=False),
     ],
-    ids=["fortran", "float64", "list", "frame", "strided", "readonly"],
+    ids=["fortran", "reversed", "float64", "list", "frame", "strided", "readonly"],
 )
 def test_every_layout_predicts_the_same(model, binary, convert):
     X, _ = binary

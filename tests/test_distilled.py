@@ -1,3 +1,4 @@
+import pickle
 import warnings
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from sklearn.base import BaseEstimator, clone
 from sklearn.compose import make_column_transformer
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Perceptron
@@ -17,8 +18,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from skorch import NeuralNetClassifier
-from skorch.callbacks import EarlyStopping
-from skorch.dataset import ValidSplit
+from skorch.callbacks import Callback, Checkpoint, EarlyStopping
+from skorch.dataset import Dataset, ValidSplit
+from skorch.helper import predefined_split
 from torch import nn
 
 from skdistill import DistilledClassifier, EnsembleTeacher, StudentModel
@@ -252,10 +254,19 @@ def test_weights_reach_a_teacher_that_takes_them(binary):
     np.testing.assert_array_equal(model.teacher_.sample_weight_, weight)
 
 
+def test_weights_reach_the_last_step_of_a_pipeline(binary):
+    X, y = binary
+    teacher = FixedTeacher(np.full((80, 2), 0.5), np.arange(2))
+    weight = np.linspace(0, 2, 80)
+    model = small_distilled(make_pipeline(StandardScaler(), teacher))
+    fitted = model.fit(X, y, sample_weight=weight).teacher_[-1]
+    np.testing.assert_array_equal(fitted.sample_weight_, weight)
+
+
 def test_teacher_that_takes_no_weights_is_fitted_without_and_says_so(binary):
     X, y = binary
     model = small_distilled(KNeighborsClassifier())
-    with pytest.warns(UserWarning, match="KNeighborsClassifier takes no sample_weight"):
+    with pytest.warns(UserWarning, match="KNeighborsClassifier names no sample_weight"):
         model.fit(X, y, sample_weight=np.ones(80))
 
 
@@ -384,6 +395,48 @@ def test_own_student_stops_early_on_skorchs_own_terms(blobs):
     assert "valid_loss" in model.student_.history[-1]
 
 
+class AsksForShape(Callback):
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        self.shape = X.shape
+
+
+def test_own_student_keeps_to_skorchs_ways(blobs, tmp_path):
+    """A set to validate on, a callback that asks for shapes, one that pickles."""
+    X, y = blobs
+    index = np.unique(y, return_inverse=True)[1]
+
+    save = Checkpoint(f_pickle="net.pkl", dirname=str(tmp_path), monitor=None)
+    net = small_net(
+        callbacks=[("asks", AsksForShape()), save],
+        train_split=predefined_split(Dataset(X[:20], index[:20])),
+    )
+    model = DistilledClassifier(
+        LogisticRegression(), student=net, random_state=0, verbose=1
+    ).fit(X, y)
+    fitted = dict(model.student_.callbacks_)["asks"]
+    assert fitted.shape == X.shape
+    assert "valid_acc" in model.student_.history[-1]
+    assert (
+        type(pickle.loads((tmp_path / "net.pkl").read_bytes())) is NeuralNetClassifier
+    )
+
+
+def test_own_student_without_callbacks_has_a_loss_curve(blobs):
+    net = small_net(callbacks="disable")
+    model = DistilledClassifier(LogisticRegression(), student=net, random_state=0)
+    assert len(model.fit(*blobs).loss_curve_) == model.n_iter_ == 4
+
+
+def test_own_student_with_a_get_loss_of_its_own_is_refused(binary):
+    class Penalized(NeuralNetClassifier):
+        def get_loss(self, *args, **kwargs):
+            return 2 * super().get_loss(*args, **kwargs)
+
+    net = Penalized(LogitModule, criterion=nn.CrossEntropyLoss)
+    with pytest.raises(ValueError, match="skorch's own get_loss.* Got Penalized"):
+        DistilledClassifier(student=net).fit(*binary)
+
+
 @pytest.mark.parametrize(
     ("criterion", "params"),
     [(nn.MSELoss, {}), (nn.CrossEntropyLoss, {"criterion__label_smoothing": 0.1})],
@@ -484,6 +537,29 @@ def test_int_random_state_decides_teacher_and_student(binary):
     assert not np.allclose(other.predict_logits(X), results[0])
 
 
+def test_parts_of_the_teacher_get_seeds_of_their_own(binary):
+    """With one seed for all, the members of a vote would be copies of each other."""
+    vote = VotingClassifier(
+        [("a", RandomForestClassifier(3)), ("b", RandomForestClassifier(3))],
+        voting="soft",
+    )
+    model = small_distilled(vote).fit(*binary)
+    first, second = model.teacher_.estimators_
+    assert first.random_state != second.random_state
+
+
+def test_without_a_random_state_numpys_global_state_does_not_decide(binary):
+    X, y = binary
+    results = []
+    for _ in range(2):
+        seed_everything(0)
+        before = global_random_states()
+        model = small_distilled(LogisticRegression(), random_state=None).fit(X, y)
+        assert global_random_states() == before
+        results.append(model.predict_logits(X))
+    assert not np.allclose(*results)
+
+
 def test_without_a_random_state_the_teacher_gets_none(binary):
     forest = RandomForestClassifier(5)
     model = small_distilled(forest, random_state=None).fit(*binary)
@@ -574,7 +650,7 @@ def test_bad_soft_targets_are_refused(binary, soft_targets, message, no_training
         small_distilled().fit(*binary, soft_targets=soft_targets)
 
 
-def test_student_device_and_shape_are_checked_before_the_teacher_is_fitted(
+def test_data_and_conflicts_are_checked_before_the_teacher_is_fitted(
     binary, no_training
 ):
     """A teacher takes minutes: what can be known before must be said before."""
@@ -587,6 +663,32 @@ def test_student_device_and_shape_are_checked_before_the_teacher_is_fitted(
         small_distilled().fit(X, np.full(80, 5))
     with pytest.raises(ValueError, match="'student' is given"):
         small_distilled(student=small_net()).fit(X, y)
+
+
+class Unfittable(DummyClassifier):
+    def fit(self, X, y):
+        raise AssertionError("the teacher was fitted")
+
+
+@pytest.mark.parametrize(
+    ("net", "message"),
+    [
+        (small_net(module__n_classes=5), "one output per class"),
+        (small_net(criterion=nn.NLLLoss), "CrossEntropyLoss"),
+        (small_net(max_epochs=0), "max_epochs of the student .* Got 0"),
+    ],
+    ids=["outputs", "criterion", "epochs"],
+)
+def test_student_that_cannot_be_trained_is_refused_before_the_teacher(
+    binary, net, message
+):
+    with pytest.raises(ValueError, match=message):
+        DistilledClassifier(Unfittable(), student=net).fit(*binary)
+
+
+def test_bare_skorch_net_as_teacher_is_refused_with_the_way_out(binary):
+    with pytest.raises(ValueError, match=r"EnsembleTeacher\(net, n_estimators=1\)"):
+        DistilledClassifier(small_net()).fit(*binary)
 
 
 def test_diverging_student_says_so(binary):

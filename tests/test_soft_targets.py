@@ -117,6 +117,25 @@ def test_teacher_without_a_common_class_is_refused():
         teacher_logits(teacher, None, np.array([0, 1]))
 
 
+@pytest.mark.parametrize(
+    ("proba", "message"),
+    [
+        (np.full(4, 0.5), r"one column for each of its 2 .* shape \(4,\)"),
+        (np.full((4, 3), 1 / 3), r"one column for each of its 2 .* shape \(4, 3\)"),
+        (np.tile([1.5, -0.5], (4, 1)), "must be >= 0; it gave -0.5"),
+    ],
+)
+def test_teacher_that_gives_no_probabilities_is_refused(proba, message):
+    teacher = FixedTeacher(proba, np.array([0, 1])).fit(None, None)
+    with pytest.raises(ValueError, match=message):
+        teacher_logits(teacher, None, np.array([0, 1]))
+
+
+def test_teacher_without_classes_is_refused():
+    with pytest.raises(ValueError, match="must have classes_ once it is fitted"):
+        teacher_logits(object(), None, np.array([0, 1]))
+
+
 def test_teacher_that_gives_nan_is_refused():
     teacher = FixedTeacher(np.array([[np.nan, 1.0], [0.5, 0.5]]), np.array([0, 1]))
     with pytest.raises(ValueError, match="FixedTeacher must predict finite.* 1 of 2"):

@@ -1,5 +1,7 @@
 import random
+import signal
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -157,6 +159,14 @@ def test_outputs_are_read_as_skorch_reads_them(blobs, net):
     np.testing.assert_allclose(teacher.predict_proba(X), expected, rtol=1e-4)
 
 
+@pytest.mark.parametrize("criterion", [nn.MultiMarginLoss, nn.NLLLoss])
+def test_criterion_that_does_not_say_what_the_outputs_are_is_refused(blobs, criterion):
+    """Their logarithm would be NaN, and so would all predictions."""
+    teacher = EnsembleTeacher(small_net(criterion=criterion), n_estimators=1)
+    with pytest.raises(ValueError, match="of your own predict_nonlinearity"):
+        teacher.fit(*blobs)
+
+
 def test_probabilities_of_zero_become_finite_logits(blobs):
     X, y = blobs
     teacher = EnsembleTeacher(small_net(ProbaModule, nn.NLLLoss), 1, random_state=0)
@@ -187,19 +197,21 @@ def test_early_stopping_can_watch_the_accuracy(binary):
 
 def test_early_stopping_can_bring_back_the_best_weights(binary):
     X, y = binary
-    stop = EarlyStopping("train_loss", patience=3, load_best=True, threshold=-np.inf)
+    stop = EarlyStopping("train_loss", patience=3, load_best=True)
     net = small_net(
         max_epochs=30, lr=30.0, optimizer=torch.optim.Adam, callbacks=[("stop", stop)]
     )
     teacher = EnsembleTeacher(net, n_estimators=1, random_state=0).fit(X, y)
     member = teacher.estimators_[0]
-    best = dict(member.callbacks_)["stop"].best_model_weights_
+    stop = dict(member.callbacks_)["stop"]
+    best = stop.best_model_weights_
+    assert stop.best_epoch_ < len(member.history)
     for name, weights in member.module_.state_dict().items():
         assert torch.equal(weights, best[name])
 
 
 def test_callbacks_of_a_fitted_member_are_its_own(binary):
-    teacher = small_teacher(random_state=0).fit(*binary)
+    teacher = small_teacher(engine="joblib", random_state=0).fit(*binary)
     names = [name for name, _ in teacher.estimators_[0].callbacks_]
     assert "skdistill" not in names
     assert "train_loss" in names
@@ -263,6 +275,50 @@ def test_rows_of_weight_zero_are_not_seen_at_all(binary):
     )
 
 
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"criterion__weight": torch.tensor([1.0, 5.0])},
+        {"criterion__reduction": "sum", "lr": 0.002},
+    ],
+    ids=["plain", "class weights", "sum"],
+)
+def test_equal_weights_are_no_weights_whatever_the_criterion(binary, params):
+    X, y = binary
+    teacher = EnsembleTeacher(small_net(**params), 1, engine="joblib", random_state=0)
+    plain = teacher.fit(X, y).predict_proba(X)
+    weighted = teacher.fit(X, y, sample_weight=np.ones(80)).predict_proba(X)
+    np.testing.assert_allclose(weighted, plain, atol=1e-5)
+
+
+def test_huge_weights_do_not_overflow(binary):
+    X, y = binary
+    huge = small_teacher(random_state=0).fit(X, y, sample_weight=np.full(80, 1.7e308))
+    one = small_teacher(random_state=0).fit(X, y, sample_weight=np.ones(80))
+    np.testing.assert_array_equal(huge.predict_logits(X), one.predict_logits(X))
+
+
+def test_rows_in_reverse_are_rows(binary):
+    """torch refuses negative strides."""
+    X, y = binary
+    one = small_teacher(random_state=0).fit(X[::-1], y[::-1])
+    other = small_teacher(random_state=0).fit(X[::-1].copy(), y[::-1].copy())
+    np.testing.assert_array_equal(one.predict_logits(X), other.predict_logits(X))
+
+
+def test_module_may_be_made_by_a_partial(blobs):
+    net = small_net(partial(LogitModule, width=5))
+    teacher = EnsembleTeacher(net, n_estimators=1, random_state=0).fit(*blobs)
+    assert teacher.estimators_[0].module_.layers[0].out_features == 5
+
+
+def test_epoch_without_a_batch_is_refused(binary):
+    net = small_net(batch_size=1000, iterator_train__drop_last=True)
+    with pytest.raises(ValueError, match="no batch in an epoch.* 1000"):
+        EnsembleTeacher(net, n_estimators=1).fit(*binary)
+
+
 def test_only_the_ratios_of_the_weights_count(binary):
     X, y = binary
     weight = np.random.default_rng(0).uniform(1, 2, size=len(y))
@@ -279,7 +335,9 @@ def test_weights_need_a_criterion_that_can_tell_rows_apart(binary):
             return nn.functional.cross_entropy(logits, y)
 
     X, y = binary
-    teacher = EnsembleTeacher(small_net(criterion=Summed), n_estimators=1)
+    teacher = EnsembleTeacher(
+        small_net(criterion=Summed, predict_nonlinearity=softmax), n_estimators=1
+    )
     with pytest.raises(ValueError, match="criterion with a `reduction`.*Summed"):
         teacher.fit(X, y, sample_weight=np.ones(len(y)))
 
@@ -287,12 +345,14 @@ def test_weights_need_a_criterion_that_can_tell_rows_apart(binary):
 # --- Reproducibility ----------------------------------------------------------------
 
 
-def test_int_random_state_repeats_whatever_n_jobs_and_the_global_seeds(binary):
+@pytest.mark.parametrize("engine", ["joblib", "vectorized"])
+def test_int_random_state_repeats_whatever_n_jobs_and_the_global_seeds(binary, engine):
     X, y = binary
     results = []
     for n_jobs, seed in [(None, 0), (1, 1), (2, 2)]:
         seed_everything(seed)
-        teacher = small_teacher(n_estimators=3, n_jobs=n_jobs, random_state=7)
+        params = {"engine": engine, "n_jobs": n_jobs, "random_state": 7}
+        teacher = small_teacher(n_estimators=3, **params)
         results.append(teacher.fit(X, y).predict_logits(X))
     np.testing.assert_array_equal(results[0], results[1])
     np.testing.assert_array_equal(results[0], results[2])
@@ -334,8 +394,13 @@ def test_number_of_torch_threads_does_not_matter(binary):
 
 def test_without_a_random_state_fits_differ(binary):
     X, y = binary
-    first, second = (small_teacher().fit(X, y).predict_logits(X) for _ in range(2))
-    assert not np.allclose(first, second)
+    results = []
+    for _ in range(2):
+        seed_everything(0)  # numpy's global state must not decide
+        before = global_random_states()
+        results.append(small_teacher().fit(X, y).predict_logits(X))
+        assert global_random_states() == before
+    assert not np.allclose(*results)
 
 
 def test_global_random_states_are_left_alone(binary):
@@ -350,9 +415,10 @@ def test_threads_get_the_same_result_as_processes(binary):
     from joblib import parallel_config
 
     X, y = binary
-    alone = small_teacher(n_estimators=4, random_state=0).fit(X, y)
+    params = {"n_estimators": 4, "engine": "joblib", "random_state": 0}
+    alone = small_teacher(**params).fit(X, y)
     with parallel_config("threading", n_jobs=4):
-        threaded = small_teacher(n_estimators=4, random_state=0).fit(X, y)
+        threaded = small_teacher(**params).fit(X, y)
     np.testing.assert_array_equal(alone.predict_logits(X), threaded.predict_logits(X))
 
 
@@ -511,6 +577,26 @@ def test_interrupt_propagates_and_leaves_no_half_fit(binary, monkeypatch):
     assert vars(teacher) == vars(clone(teacher)) | {"estimator": teacher.estimator}
 
 
+class StopsAtTwo(Callback):
+    def __init__(self, stop):
+        self.stop = stop
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) == 2:
+            if self.stop == "signal":
+                signal.raise_signal(signal.SIGINT)
+            raise KeyboardInterrupt
+
+
+def test_interrupt_inside_a_callback_is_told_from_early_stopping(binary):
+    """Both are a KeyboardInterrupt; only one of them is raised by the callback."""
+    X, y = binary
+    stopped = EnsembleTeacher(small_net(callbacks=[StopsAtTwo("raise")]), 1).fit(X, y)
+    assert len(stopped.estimators_[0].history) == 2
+    with pytest.raises(KeyboardInterrupt):
+        EnsembleTeacher(small_net(callbacks=[StopsAtTwo("signal")]), 1).fit(X, y)
+
+
 def test_failed_fit_keeps_the_fit_before(binary, monkeypatch):
     X, y = binary
     monkeypatch.setattr(InterruptedModule, "n_calls", 2)
@@ -533,15 +619,20 @@ def test_silent_by_default(binary, capfd):
         warnings.simplefilter("error")
         X, y = binary
         X.flags.writeable = y.flags.writeable = False  # as joblib's workers get them
-        small_teacher(random_state=0).fit(X, y)
-        EnsembleTeacher(small_net(verbose=1), n_estimators=1).fit(X, y)
+        for engine in ("joblib", "vectorized"):
+            small_teacher(engine=engine, random_state=0).fit(X, y)
+        net = small_net(verbose=1)
+        EnsembleTeacher(net, n_estimators=1, engine="joblib").fit(X, y).predict(X)
     out, err = capfd.readouterr()
     assert (out, err) == ("", "")
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
-def test_verbose_1_shows_one_bar_over_all_members(binary, capfd, n_jobs):
-    small_teacher(n_estimators=3, n_jobs=n_jobs, verbose=1).fit(*binary)
+@pytest.mark.parametrize(
+    ("engine", "n_jobs"), [("joblib", 1), ("joblib", 2), ("vectorized", 1)]
+)
+def test_verbose_1_shows_one_bar_over_all_members(binary, capfd, engine, n_jobs):
+    params = {"engine": engine, "n_jobs": n_jobs, "verbose": 1}
+    small_teacher(n_estimators=3, **params).fit(*binary)
     out, err = capfd.readouterr()
     assert out == ""
     last = err.strip().split("\r")[-1]

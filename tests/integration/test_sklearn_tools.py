@@ -99,7 +99,7 @@ def test_calibration(blobs):
     assert calibrated.fit(X, y).predict_proba(X).shape == (90, 3)
 
 
-def test_calibration_with_temperature_scaling(blobs):
+def test_isotonic_calibration(blobs):
     X, y = blobs
     calibrated = CalibratedClassifierCV(small_distilled(), method="isotonic", cv=2)
     assert np.isfinite(calibrated.fit(X, y).predict_proba(X)).all()
