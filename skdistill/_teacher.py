@@ -287,6 +287,8 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
         for fitted in fits:
             members.append(fitted)
             if not in_process:
+                loss = fitted.history[-1, "train_loss"]
+                bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
                 bar.update(net.max_epochs)
         return members
 

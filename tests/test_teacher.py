@@ -638,8 +638,7 @@ def test_verbose_1_shows_one_bar_over_all_members(binary, capfd, engine, n_jobs)
     last = err.strip().split("\r")[-1]
     assert "15/15" in last
     assert err.count("\n") == 1
-    if n_jobs == 1:
-        assert "loss=" in last
+    assert "loss=" in last
 
 
 @pytest.mark.parametrize(("engine", "n_tables"), [("joblib", 2), ("vectorized", 1)])
