@@ -18,6 +18,7 @@ exclude_patterns = ["_build", "_templates"]
 templates_path = ["_templates"]
 numpydoc_show_class_members = False
 
+html_title = "skdistill"
 html_theme = "pydata_sphinx_theme"
 html_show_sourcelink = False
 copybutton_prompt_text = r">>> |\.\.\. "
