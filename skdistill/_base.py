@@ -94,14 +94,15 @@ def without_weightless(X, y, *, sample_weight, **rows):
     return X[kept], y[kept], {name: values[kept] for name, values in rows.items()}
 
 
-def random_generator(random_state):
-    """Return the generator to draw seeds from; with None one of its own.
+def draw_seeds(random_state, size):
+    """Return seeds drawn from `random_state`, as ints; with None, fresh ones.
 
     For None, scikit-learn's `check_random_state` draws from numpy's global state.
     """
     if random_state is None:
-        return np.random.RandomState()
-    return check_random_state(random_state)
+        random_state = np.random.RandomState()
+    rng = check_random_state(random_state)
+    return rng.randint(np.iinfo(np.int32).max, size=size).tolist()
 
 
 def refuse_overridden(estimator, part, names):
@@ -124,8 +125,8 @@ class LogitsClassifierMixin:
     def _in_chunks(self, X, then=None):
         """Return the logits of all rows, with `then` applied to each chunk of them.
 
-        Rows are cast and checked chunk by chunk: beside input and output this needs no
-        memory that grows with them.
+        Rows are cast and checked chunk by chunk: for an array, this needs no memory
+        beside input and output that grows with them.
         """
         X = self._checked_form(X)
         out = np.empty((len(X), len(self.classes_)), dtype=np.float32)

@@ -19,7 +19,7 @@ from skorch import NeuralNet
 from skdistill._base import (
     LogitsClassifierMixin,
     all_or_nothing,
-    random_generator,
+    draw_seeds,
     refuse_overridden,
     validate_classification,
     without_weightless,
@@ -27,20 +27,17 @@ from skdistill._base import (
 from skdistill._losses import DistillationLoss
 from skdistill._modules import StudentModel
 from skdistill._nets import (
-    check_device,
     check_student,
-    check_trial,
     mlp_net,
     net_logits,
+    prepared,
     train_net,
-    with_sizes,
 )
 from skdistill._progress import epoch_progress
 from skdistill._sklearn import HasMethods, Interval, _fit_context, _routing_enabled
 from skdistill._soft_targets import proba_to_logits, teacher_logits
 from skdistill._teacher import EnsembleTeacher
 
-_MAX_SEED = np.iinfo(np.int32).max
 _STUDENT = "the student of DistilledClassifier"
 _NET_PARAMETERS = (
     "hidden_layer_sizes",
@@ -250,11 +247,9 @@ class DistilledClassifier(
             )
             if soft_targets is not None:
                 soft_targets = self._validate_soft_targets(soft_targets, len(y_index))
-            net = self._unfitted_student()
-            check_trial(net, X_student, len(self.classes_), _STUDENT)
+            net = self._unfitted_student(X_student)
             self._check_teacher()
-            rng = random_generator(self.random_state)
-            teacher_seed, student_seed = rng.randint(_MAX_SEED, size=2)
+            teacher_seed, student_seed = draw_seeds(self.random_state, 2)
             with epoch_progress(
                 net.max_epochs, description="teacher", verbose=self.verbose
             ) as bar:
@@ -263,7 +258,7 @@ class DistilledClassifier(
                 )
                 bar.set_description("student")
                 self._fit_student(
-                    net, X_student, y_index, weight, logits, int(student_seed), bar
+                    net, X_student, y_index, weight, logits, student_seed, bar
                 )
         return self
 
@@ -287,7 +282,7 @@ class DistilledClassifier(
             )
         return proba
 
-    def _unfitted_student(self):
+    def _unfitted_student(self, X):
         if self.student is None:
             net = mlp_net(
                 StudentModel, **{name: getattr(self, name) for name in _NET_PARAMETERS}
@@ -296,8 +291,7 @@ class DistilledClassifier(
             refuse_overridden(self, "student", _NET_PARAMETERS)
             net = clone(self.student)
             check_student(net)
-        check_device(net.device)
-        return with_sizes(net, self.n_features_in_, len(self.classes_))
+        return prepared(net, X, len(self.classes_), _STUDENT)
 
     def _check_teacher(self):
         if isinstance(self.teacher, NeuralNet):
@@ -329,9 +323,8 @@ class DistilledClassifier(
             if value is None and f"__{name}".endswith("__random_state")
         ]
         # Each its own, or the members of a voting classifier would be the same.
-        seeds = random_generator(seed).randint(_MAX_SEED, size=len(unseeded))
-        seeds = dict(zip(unseeded, seeds.tolist(), strict=True))
-        return teacher.set_params(**seeds)
+        seeds = draw_seeds(seed, len(unseeded))
+        return teacher.set_params(**dict(zip(unseeded, seeds, strict=True)))
 
     def _teacher(self):
         if self.teacher is not None:
@@ -371,7 +364,6 @@ class DistilledClassifier(
             X,
             y,
             seed=seed,
-            n_classes=len(self.classes_),
             name=_STUDENT,
             loss=None if logits is None else loss,
             rows=rows,

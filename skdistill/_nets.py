@@ -66,7 +66,7 @@ def checked_widths(hidden_layer_sizes):
     return tuple(widths.tolist())
 
 
-def check_device(device):
+def _check_device(device):
     """Raise unless torch can train on `device` here."""
     try:
         kind = torch.device(device).type
@@ -99,7 +99,7 @@ def check_member(net):
         )
 
 
-def with_sizes(net, n_features, n_classes):
+def _with_sizes(net, n_features, n_classes):
     """Give the sizes of the data to `net`, where its module takes them unset."""
     if isinstance(net.module, nn.Module):
         return net
@@ -132,6 +132,20 @@ def check_student(net):
         )
 
 
+def prepared(net, X, n_classes, name):
+    """Fit `net` to the data's sizes and raise for what would stop its training.
+
+    A trial net is initialized and predicts a few rows; `net` itself stays unfitted.
+    """
+    _check_device(net.device)
+    if net.max_epochs < 1:
+        raise ValueError(f"max_epochs of {name} must be >= 1. Got {net.max_epochs}.")
+    net = _with_sizes(net, X.shape[1], n_classes)
+    with isolated_randomness(0, net.device):
+        _check_outputs(clone(net).initialize(), X[:2], n_classes, name)
+    return net
+
+
 # --- Training -----------------------------------------------------------------------
 
 
@@ -139,9 +153,9 @@ def check_student(net):
 def isolated_randomness(seed, device):
     """Seed every generator that training draws from; restore them afterwards.
 
-    One torch thread, because sums over several threads differ from machine to
-    machine and with `n_jobs`; processes are what runs members in parallel. The
-    generators are global, so threads take turns.
+    One torch thread, as small products gain nothing from more, and so that no library
+    can split a sum by their number, which `n_jobs` changes. The generators are global,
+    so threads take turns.
     """
     device = torch.device(device)
     cuda = [device] if device.type == "cuda" else []
@@ -168,21 +182,17 @@ def isolated_randomness(seed, device):
             np.random.set_state(numpy_state)  # noqa: NPY002
 
 
-def train_net(
-    net, X, y, *, seed, n_classes, name, loss=None, rows=None, bar=None, verbose=0
-):
+def train_net(net, X, y, *, seed, name, loss=None, rows=None, bar=None, verbose=0):
     """Train `net` in place and return it, ready to predict on the CPU.
 
     Parameters
     ----------
     net : skorch.NeuralNet
-        The net, unfitted.
+        The net, unfitted, as `prepared` returns it.
     X : ndarray of shape (n_samples, n_features), dtype float32
     y : ndarray of shape (n_samples,), dtype int64
     seed : int
         Decides initialization, batch order and dropout.
-    n_classes : int
-        Number of outputs that the module must have.
     name : str
         What errors call the net.
     loss : callable, default=None
@@ -199,7 +209,6 @@ def train_net(
     plain_class = type(net)
     with isolated_randomness(seed, net.device):
         net.initialize()
-        check_outputs(net, X[:2], n_classes, name)
         watch = _EpochWatch(bar, name)
         net.callbacks_.append(("skdistill", watch))
         if rows:
@@ -324,7 +333,7 @@ class _EpochWatch(Callback):
             self.bar.update(net.max_epochs - self.n_epochs)
 
 
-def check_outputs(net, X, n_classes, name):
+def _check_outputs(net, X, n_classes, name):
     """Raise unless the module turns rows into the outputs that training needs."""
     try:
         outputs = net.evaluation_step((to_tensor(X, net.device), None))
@@ -351,14 +360,6 @@ def check_outputs(net, X, n_classes, name):
                 "logits set criterion=torch.nn.CrossEntropyLoss, or beside a criterion "
                 "of your own predict_nonlinearity, to make probabilities of them."
             )
-
-
-def check_trial(net, X, n_classes, name):
-    """Raise for what would stop the training of `net` at its start. Leaves it as is."""
-    if net.max_epochs < 1:
-        raise ValueError(f"max_epochs of {name} must be >= 1. Got {net.max_epochs}.")
-    with isolated_randomness(0, net.device):
-        check_outputs(clone(net).initialize(), X[:2], n_classes, name)
 
 
 def check_weights(net, name):

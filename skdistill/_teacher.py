@@ -10,19 +10,18 @@ from skorch import NeuralNet
 from skdistill._base import (
     LogitsClassifierMixin,
     all_or_nothing,
-    random_generator,
+    draw_seeds,
     refuse_overridden,
     validate_classification,
     without_weightless,
 )
 from skdistill._modules import TeacherModel
 from skdistill._nets import (
-    check_device,
     check_member,
     mlp_net,
     net_logits,
+    prepared,
     train_net,
-    with_sizes,
 )
 from skdistill._progress import epoch_progress
 from skdistill._sklearn import Interval, StrOptions, _fit_context
@@ -210,7 +209,7 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
         """
         with all_or_nothing(self):
             X, y, sample_weight = validate_classification(self, X, y, sample_weight)
-            net = self._member()
+            net = self._member(X)
             self.engine_ = self._chosen_engine(net)
             X, y, rows = without_weightless(X, y, sample_weight=sample_weight)
             fit_members = {"vectorized": self._fit_stacked, "joblib": self._fit_each}
@@ -221,7 +220,7 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
                 self.estimators_ = fit_members[self.engine_](net, X, y, rows, bar)
         return self
 
-    def _member(self):
+    def _member(self, X):
         """Return the unfitted net that all members are copies of."""
         if self.estimator is None:
             net = mlp_net(
@@ -231,8 +230,7 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
             refuse_overridden(self, "estimator", _NET_PARAMETERS)
             net = clone(self.estimator)
             check_member(net)
-        check_device(net.device)
-        return with_sizes(net, self.n_features_in_, len(self.classes_))
+        return prepared(net, X, len(self.classes_), "the networks of EnsembleTeacher")
 
     def _chosen_engine(self, net):
         if self.engine == "joblib":
@@ -248,8 +246,7 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
         return "joblib"
 
     def _names_and_seeds(self):
-        rng = random_generator(self.random_state)
-        seeds = rng.randint(np.iinfo(np.int32).max, size=self.n_estimators).tolist()
+        seeds = draw_seeds(self.random_state, self.n_estimators)
         names = [f"member {i} of EnsembleTeacher" for i in range(self.n_estimators)]
         return zip(names, seeds, strict=True)
 
@@ -262,7 +259,6 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
             X,
             y,
             members,
-            n_classes=len(self.classes_),
             bar=bar,
             verbose=self.verbose,
         )
@@ -275,7 +271,6 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
                 X,
                 y,
                 seed=seed,
-                n_classes=len(self.classes_),
                 name=name,
                 rows=rows,
                 bar=bar if in_process else None,

@@ -22,7 +22,6 @@ from torch.utils.data import DataLoader
 from skdistill._batches import ShuffledBatches, StackedBatches
 from skdistill._losses import row_losses
 from skdistill._nets import (
-    check_outputs,
     check_weights,
     diverged,
     isolated_randomness,
@@ -143,7 +142,7 @@ def _module_reasons(net, n_features):
 # --- Training -------------------------------------------------------------------------
 
 
-def train_stacked(net, X, y, replicas, *, n_classes, bar=None, verbose=0):
+def train_stacked(net, X, y, replicas, *, bar=None, verbose=0):
     """Train a copy of `net` for each of `replicas`; return them as `train_net` does.
 
     A replica comes out as it would alone, up to the rounding of floats: initialization,
@@ -161,8 +160,6 @@ def train_stacked(net, X, y, replicas, *, n_classes, bar=None, verbose=0):
         The labels.
     replicas : list of Replica
         What to train.
-    n_classes : int
-        Number of outputs that the module must have.
     bar : tqdm, default=None
         Moved on by one per replica and epoch.
     verbose : int, default=0
@@ -180,7 +177,6 @@ def train_stacked(net, X, y, replicas, *, n_classes, bar=None, verbose=0):
         with isolated_randomness(replica.seed, net.device):
             nets.append(clone(net).initialize())
     with isolated_randomness(replicas[0].seed, net.device):
-        check_outputs(nets[0], X[:2], n_classes, replicas[0].name)
         stacked = _StackedNet(**net.get_params(deep=False))
         stacked.train(nets, X, y, replicas, n_threads, bar)
     for index, (fitted, replica) in enumerate(zip(nets, replicas, strict=True)):

@@ -276,6 +276,7 @@ def test_frozen_teacher_needs_no_weights(binary):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.fit(X, y, sample_weight=np.ones(80))
+    assert model.teacher_ is model.teacher
 
 
 def test_weights_and_soft_targets_come_through_a_pipeline(binary):
@@ -479,6 +480,7 @@ def test_student_is_a_net_that_works_on_its_own(blobs):
     [
         np.array([0, 1]),
         np.array([-1.0, 1.0]),
+        np.array([-1.0, 1.0], dtype=np.float32),
         np.array([3, 7], dtype=np.int8),
         np.array([False, True]),
         np.array(["no", "yes"]),

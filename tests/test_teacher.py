@@ -517,6 +517,14 @@ def test_wrong_number_of_outputs_is_named(blobs):
         teacher.fit(*blobs)
 
 
+@pytest.mark.parametrize("engine", ["joblib", "vectorized"])
+def test_net_without_an_epoch_is_refused(blobs, engine):
+    """It would come back untrained, and vote like any other."""
+    teacher = EnsembleTeacher(small_net(max_epochs=0), 2, engine=engine)
+    with pytest.raises(ValueError, match="max_epochs of the networks .* Got 0"):
+        teacher.fit(*blobs)
+
+
 def test_wrong_number_of_inputs_is_named(blobs):
     teacher = EnsembleTeacher(small_net(module__n_features=5), n_estimators=1)
     with pytest.raises(ValueError, match="must take X with 4 features"):

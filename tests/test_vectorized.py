@@ -1,7 +1,6 @@
 import pickle
 import random
 import re
-from functools import partial
 
 import numpy as np
 import pytest
@@ -15,7 +14,8 @@ from skdistill import DistillationLoss, StudentModel, TeacherModel
 from skdistill._batches import ShuffledBatches
 from skdistill._nets import mlp_net, train_net
 from skdistill._stacks import StackedLayers, StackedModule, stack
-from skdistill._vectorized import Replica, train_stacked, why_not_stacked
+from skdistill._vectorized import Replica, why_not_stacked
+from skdistill._vectorized import train_stacked as train
 from tests.nets import LogitModule, small_net
 
 TOLERANCE = 1e-4
@@ -46,9 +46,6 @@ def seeded(*seeds, **fields):
     return [Replica(f"replica {seed}", seed, **fields) for seed in seeds]
 
 
-train = partial(train_stacked, n_classes=2)
-
-
 def train_alone(net, X, y, replica):
     loss, values = None, {}
     if replica.rows is not None:
@@ -63,7 +60,6 @@ def train_alone(net, X, y, replica):
         X,
         y,
         seed=replica.seed,
-        n_classes=2,
         name=replica.name,
         loss=loss,
         rows=values,
@@ -480,13 +476,6 @@ def test_a_loss_that_is_not_finite_names_the_replica_and_the_epoch(binary):
     message = "replica 2 of 3 stopped: its loss became (nan|inf) in epoch 2 of 4.*lr"
     with pytest.raises(ValueError, match=message):
         train(net, *binary, replicas)
-
-
-def test_wrong_number_of_outputs_is_refused(binary):
-    with pytest.raises(
-        ValueError, match=r"module of replica 0 must .* \(n_samples, 2\)"
-    ):
-        train(make_net(n_classes=3), *binary, seeded(0, 1))
 
 
 class Bar:
