@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 # Rows of every replica that are gathered at once, for several small batches.
-CHUNK_ROWS = 256
+CHUNK_ROWS = 1024
 
 
 class ShuffledBatches:
@@ -37,17 +37,17 @@ def _order_generator(seed):
     return torch.Generator().manual_seed(seed ^ 0x0BDE5)
 
 
-class StackedBatch(NamedTuple):
-    """A batch of every replica.
+class StackedChunk(NamedTuple):
+    """Several batches of every replica.
 
     `share` is the weight of a row in the mean of its replica's batch. It is 0 for the
     rows that fill up the batch of a replica with less rows than another.
     """
 
-    X: Tensor  # (n_replicas, n_rows, n_features)
-    y: Tensor  # (n_replicas, n_rows)
-    share: Tensor  # (n_replicas, n_rows)
-    teacher_logits: Tensor | None  # (n_replicas, n_rows, n_classes)
+    X: Tensor  # (n_batches, n_replicas, n_rows, n_features)
+    y: Tensor  # (n_batches, n_replicas, n_rows)
+    share: Tensor  # (n_batches, n_replicas, n_rows)
+    teacher_logits: Tensor | None  # (n_batches, n_replicas, n_rows, n_classes)
     n_rows: Tensor  # (n_replicas,)
 
 
@@ -55,7 +55,7 @@ class StackedBatches:
     """Batches of several replicas at once; an iteration is an epoch.
 
     Each replica has its own rows, in the order in which `ShuffledBatches` would have
-    them for its seed.
+    them for its seed. Replicas that agree in all of this share one copy of a batch.
 
     Parameters
     ----------
@@ -73,6 +73,14 @@ class StackedBatches:
         self.X, self.y = X, y
         self.batch_size = batch_size
         self.shuffle = shuffle
+        keys = [
+            (r.seed, id(r.rows), id(r.sample_weight), id(r.teacher_logits))
+            for r in replicas
+        ]
+        sources = dict(zip(keys, replicas, strict=True))
+        positions = {key: position for position, key in enumerate(sources)}
+        self.source_of = torch.tensor([positions[key] for key in keys], device=X.device)
+        replicas = list(sources.values())
         self.generators = [_order_generator(replica.seed) for replica in replicas]
         self.n_rows = [len(X if r.rows is None else r.rows) for r in replicas]
         self.rows = _column([r.rows for r in replicas], np.arange(len(X)), X.device)
@@ -91,35 +99,46 @@ class StackedBatches:
         for start in range(0, last, chunk):
             positions = order[:, start : min(start + chunk, last)]
             n_rows = order.new_full((len(order),), size)
-            yield from self._gather(positions.unflatten(1, (-1, size)), n_rows)
+            yield self._gathered(positions.unflatten(1, (-1, size)), n_rows)
         n_rows = order.new_tensor(self.n_rows) - last
-        yield from self._gather(order[:, last:].unsqueeze(1), n_rows)
+        yield self._gathered(order[:, last:].unsqueeze(1), n_rows)
 
     def _order(self):
         order = torch.empty(len(self.n_rows), max(self.n_rows), dtype=torch.int64)
-        for replica, n_rows in enumerate(self.n_rows):
-            own, filling = order[replica].split([n_rows, order.shape[1] - n_rows])
+        for source, n_rows in enumerate(self.n_rows):
+            own, filling = order[source].split([n_rows, order.shape[1] - n_rows])
             if self.shuffle:
-                torch.randperm(n_rows, generator=self.generators[replica], out=own)
+                torch.randperm(n_rows, generator=self.generators[source], out=own)
             else:
                 torch.arange(n_rows, out=own)
             filling.copy_(own[0])
         return order.to(self.X.device)
 
-    def _gather(self, positions, n_rows):
-        """Yield batches, given positions of shape (n_replicas, n_batches, n_rows)."""
+    def _gathered(self, positions, n_rows):
+        """Return a chunk, given positions of shape (n_sources, n_batches, n_rows)."""
         positions = positions.transpose(0, 1)
         rows = positions if self.rows is None else self.rows(positions)
         filled = torch.arange(rows.shape[2], device=rows.device) < n_rows[:, None]
         share = (filled / n_rows[:, None]).expand(rows.shape)
         if self.sample_weight is not None:
             share = share * self.sample_weight(positions)
-        teacher_logits = [None] * len(rows)
+        logits = None
         if self.teacher_logits is not None:
-            teacher_logits = self.teacher_logits(positions)
-        columns = self.X[rows], self.y[rows], share, teacher_logits
-        for values in zip(*columns, strict=True):
-            yield StackedBatch(*values, n_rows)
+            logits = self._of_replicas(self.teacher_logits(positions))
+        return StackedChunk(
+            self._of_replicas(self.X[rows]),
+            self._of_replicas(self.y[rows]),
+            self._of_replicas(share),
+            logits,
+            n_rows[self.source_of],
+        )
+
+    def _of_replicas(self, values):
+        """Turn what was gathered for every source into what every replica gets."""
+        n_sources, n_replicas = values.shape[1], len(self.source_of)
+        if n_sources == 1:
+            return values.expand(-1, n_replicas, *[-1] * (values.ndim - 2))
+        return values if n_sources == n_replicas else values[:, self.source_of]
 
 
 def _column(arrays, default, device):

@@ -37,6 +37,7 @@ from skdistill._progress import epoch_progress
 from skdistill._sklearn import HasMethods, Interval, _fit_context, _routing_enabled
 from skdistill._soft_targets import proba_to_logits, teacher_logits
 from skdistill._teacher import EnsembleTeacher
+from skdistill._vectorized import Replica, train_stacked, why_not_stacked
 
 _STUDENT = "the student of DistilledClassifier"
 _NET_PARAMETERS = (
@@ -358,18 +359,21 @@ class DistilledClassifier(
         X, y, rows = without_weightless(
             X, y, sample_weight=sample_weight, teacher_logits=logits
         )
-        loss = DistillationLoss(self.temperature, self.alpha)
-        self.student_ = train_net(
-            net,
-            X,
-            y,
-            seed=seed,
-            name=_STUDENT,
-            loss=None if logits is None else loss,
-            rows=rows,
-            bar=bar,
-            verbose=self.verbose,
-        )
+        soft = {"temperature": self.temperature, "alpha": self.alpha}
+        shown = {"bar": bar, "verbose": self.verbose}
+        if why_not_stacked(net, self.n_features_in_) is None:
+            # A stack of one has less overhead than skorch's own loop.
+            replica = Replica(_STUDENT, seed, **rows, **soft)
+            n_classes = len(self.classes_)
+            (student,) = train_stacked(
+                net, X, y, [replica], n_classes=n_classes, **shown
+            )
+        else:
+            loss = None if logits is None else DistillationLoss(**soft)
+            student = train_net(
+                net, X, y, seed=seed, name=_STUDENT, loss=loss, rows=rows, **shown
+            )
+        self.student_ = student
         self.n_iter_ = len(self.student_.history)
         self.loss_curve_ = self.student_.history[:, "train_loss"]
 

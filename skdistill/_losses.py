@@ -1,5 +1,9 @@
 """The distillation loss. Knows torch and nothing else; the T^2 factor lives here."""
 
+from collections.abc import Iterator
+from itertools import repeat
+from typing import NamedTuple
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -18,44 +22,113 @@ def distillation_loss(
     See `DistillationLoss`, which documents the arguments. With ``alpha=0`` the
     teacher's logits are not read, with ``alpha=1`` the labels are not.
     """
-    rows = row_losses(
-        student_logits,
-        teacher_logits if alpha > 0 else None,
-        y if alpha < 1 else None,
-        temperature=temperature,
-        alpha=alpha,
-    )
+    rows = student_logits.new_zeros(len(student_logits))
+    if teacher_logits is not None and alpha > 0:
+        log_teacher = F.log_softmax(teacher_logits / temperature, dim=1)
+        log_student = F.log_softmax(student_logits / temperature, dim=1)
+        kl = (log_teacher.exp() * (log_teacher - log_student)).sum(dim=1)
+        # T^2 keeps the soft gradients at the scale of the hard ones, whatever T.
+        rows = rows + alpha * temperature**2 * kl
+    if alpha < 1:
+        rows = rows + (1 - alpha) * F.cross_entropy(student_logits, y, reduction="none")
     if sample_weight is not None:
         rows = rows * sample_weight
     return rows.mean()
 
 
-def row_losses(
-    student_logits: Tensor,
-    teacher_logits: Tensor | None,
-    y: Tensor | None,
-    *,
-    temperature: float | Tensor,
-    alpha: float | Tensor,
-) -> Tensor:
-    """Loss of every row: the soft term if there are logits, the hard one if labels.
+class StackedTargets(NamedTuple):
+    """All that the loss of several students does not need their logits for.
 
-    Dimensions before the classes are free. As tensors, `temperature` broadcasts
-    against the logits and `alpha` against the rows.
+    The first dimension is of batches, the second of students, then come rows and
+    classes. The terms of the teacher are None if there is none.
     """
-    rows = student_logits.new_zeros(student_logits.shape[:-1])
-    if teacher_logits is not None:
-        log_teacher = F.log_softmax(teacher_logits / temperature, dim=-1)
-        log_student = F.log_softmax(student_logits / temperature, dim=-1)
-        kl = log_teacher.exp() * (log_teacher - log_student)
-        # T^2 keeps the soft gradients at the scale of the hard ones, whatever T.
-        rows = rows + alpha * (temperature**2 * kl).sum(dim=-1)
-    if y is not None:
-        hard = F.cross_entropy(
-            student_logits.flatten(0, -2), y.flatten(), reduction="none"
-        )
-        rows = rows + (1 - alpha) * hard.view_as(y)
-    return rows
+
+    hard: Tensor
+    """The labels, each with the weight of its row in the loss."""
+    hard_share: Tensor
+    soft: Tensor | None
+    """The teacher's probabilities, each with the weight of its row."""
+    soft_share: Tensor | None
+    gradient: Tensor
+    """What the gradient of the logits would be for a student of probability 0."""
+    offset: Tensor
+    """The part of the loss that does not depend on the student."""
+
+    def by_batch(self) -> "Iterator[StackedTargets]":
+        """Iterate over the batches."""
+        n_batches = len(self.hard)
+        parts = [
+            repeat(None, n_batches) if part is None else part.unbind() for part in self
+        ]
+        return map(StackedTargets._make, zip(*parts, strict=True))
+
+
+def stacked_targets(
+    teacher_logits: Tensor | None,
+    y: Tensor,
+    share: Tensor,
+    *,
+    n_classes: int,
+    temperature: Tensor,
+    alpha: Tensor,
+) -> StackedTargets:
+    """Return the targets of several students, for `loss_and_gradient`.
+
+    Parameters
+    ----------
+    teacher_logits : Tensor of shape (n_batches, n_students, n_rows, n_classes) or None
+    y : Tensor of shape (n_batches, n_students, n_rows), dtype int64
+    share : Tensor of shape (n_batches, n_students, n_rows)
+        Weight of every row in the loss of its batch.
+    n_classes : int
+    temperature, alpha : Tensor of shape (n_students, 1, 1)
+    """
+    share = share.unsqueeze(-1)
+    hard_share = (1 - alpha) * share
+    hard = hard_share * F.one_hot(y, n_classes)
+    if teacher_logits is None:
+        offset = hard.new_zeros(hard.shape[:2])
+        return StackedTargets(hard, hard_share, None, None, hard, offset)
+    log_teacher = F.log_softmax(teacher_logits / temperature, dim=-1)
+    soft = alpha * temperature**2 * share * log_teacher.exp()
+    return StackedTargets(
+        hard,
+        hard_share,
+        soft,
+        alpha * temperature * share,
+        hard + soft / temperature,
+        (soft * log_teacher).sum(dim=(-2, -1)),
+    )
+
+
+def loss_and_gradient(
+    logits: Tensor, targets: StackedTargets, temperature: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return `distillation_loss` of every student for one batch, with its gradient.
+
+    Written out, it takes a third of the time of autograd on batches of usual size.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n_students, n_rows, n_classes)
+    targets : StackedTargets
+        Those of one batch, without the dimension of batches.
+    temperature : Tensor of shape (n_students, 1, 1)
+
+    Returns
+    -------
+    loss : Tensor of shape (n_students,)
+    gradient : Tensor of shape (n_students, n_rows, n_classes)
+        Of the loss, with respect to the logits.
+    """
+    log_proba = F.log_softmax(logits, dim=-1)
+    fit = targets.hard * log_proba
+    gradient = log_proba.exp_().mul_(targets.hard_share)
+    if targets.soft is not None and targets.soft_share is not None:
+        log_proba = F.log_softmax(logits / temperature, dim=-1)
+        fit.addcmul_(targets.soft, log_proba)
+        gradient.addcmul_(log_proba.exp_(), targets.soft_share)
+    return targets.offset - fit.sum(dim=(-2, -1)), gradient.sub_(targets.gradient)
 
 
 class DistillationLoss(nn.Module):

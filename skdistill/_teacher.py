@@ -259,6 +259,7 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
             X,
             y,
             members,
+            n_classes=len(self.classes_),
             bar=bar,
             verbose=self.verbose,
         )

@@ -20,7 +20,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader
 
 from skdistill._batches import ShuffledBatches, StackedBatches
-from skdistill._losses import row_losses
+from skdistill._losses import loss_and_gradient, stacked_targets
 from skdistill._nets import (
     check_weights,
     diverged,
@@ -31,8 +31,10 @@ from skdistill._nets import (
 from skdistill._stacks import StackedModule, stack
 
 # Replicas that step together share the overhead of a step. With more parameters than
-# these between them, they fall out of the processor's cache from one step to the next.
+# these between them, they fall out of the processor's cache from one step to the next;
+# with more replicas than these, a second thread saves more than sharing does.
 BLOCK_PARAMETERS = 300_000
+BLOCK_REPLICAS = 40
 
 # They treat every number on its own, so that any parameters can be put in one tensor.
 ELEMENTWISE_OPTIMIZERS = (
@@ -142,7 +144,7 @@ def _module_reasons(net, n_features):
 # --- Training -------------------------------------------------------------------------
 
 
-def train_stacked(net, X, y, replicas, *, bar=None, verbose=0):
+def train_stacked(net, X, y, replicas, *, n_classes, bar=None, verbose=0):
     """Train a copy of `net` for each of `replicas`; return them as `train_net` does.
 
     A replica comes out as it would alone, up to the rounding of floats: initialization,
@@ -160,6 +162,8 @@ def train_stacked(net, X, y, replicas, *, bar=None, verbose=0):
         The labels.
     replicas : list of Replica
         What to train.
+    n_classes : int
+        Number of outputs of the module.
     bar : tqdm, default=None
         Moved on by one per replica and epoch.
     verbose : int, default=0
@@ -178,7 +182,7 @@ def train_stacked(net, X, y, replicas, *, bar=None, verbose=0):
             nets.append(clone(net).initialize())
     with isolated_randomness(replicas[0].seed, net.device):
         stacked = _StackedNet(**net.get_params(deep=False))
-        stacked.train(nets, X, y, replicas, n_threads, bar)
+        stacked.train(nets, X, y, replicas, n_classes, n_threads, bar)
     for index, (fitted, replica) in enumerate(zip(nets, replicas, strict=True)):
         fitted.check_data(X, y if replica.rows is None else y[replica.rows])
         fitted.history.extend(stacked.history_of(index))
@@ -193,9 +197,9 @@ class _StackedNet(NeuralNetClassifier):
     Its epochs, callbacks and history are skorch's; the loss in them is the mean.
     """
 
-    def train(self, nets, X, y, replicas, n_threads, bar):
+    def train(self, nets, X, y, replicas, n_classes, n_threads, bar):
         """Train the modules of `nets`."""
-        self.replicas_, self.bar_ = replicas, bar
+        self.replicas_, self.n_classes_, self.bar_ = replicas, n_classes, bar
         self.losses_ = []
         self.stop_ = Event()
         self.blocks_ = list(self._blocks([net.module_ for net in nets], X, y))
@@ -220,15 +224,14 @@ class _StackedNet(NeuralNetClassifier):
         n_rows = [len(X if r.rows is None else r.rows) for r in self.replicas_]
         self.n_batches_ = -(-np.array(n_rows) // batch_size)
         n_parameters = sum(parameter.numel() for parameter in modules[0].parameters())
-        if X.device.type != "cpu":
-            n_parameters = 0
-        for indices in _partition(self.n_batches_, n_parameters):
+        for indices in _partition(self.n_batches_, n_parameters, X.device):
             yield _Block(
                 indices,
                 [modules[index] for index in indices],
                 [self.replicas_[index] for index in indices],
                 X,
                 y,
+                n_classes=self.n_classes_,
                 batch_size=batch_size,
                 shuffle=shuffle,
             )
@@ -293,11 +296,15 @@ class _StackedNet(NeuralNetClassifier):
             best = min(best, loss)
 
 
-def _partition(n_batches, n_parameters):
+def _partition(n_batches, n_parameters, device):
     """Return the indices of the replicas of each block: all have as many batches."""
     for n in np.unique(n_batches):
         indices = np.flatnonzero(n_batches == n)
-        n_blocks = max(1, len(indices) * n_parameters / BLOCK_PARAMETERS)
+        if device.type != "cpu":
+            yield indices
+            continue
+        share = max(n_parameters / BLOCK_PARAMETERS, 1 / BLOCK_REPLICAS)
+        n_blocks = max(1, len(indices) * share)
         # A power of two, which the number of threads mostly divides.
         n_blocks = 2 ** int(np.ceil(np.log2(n_blocks)))
         yield from np.array_split(indices, min(n_blocks, len(indices)))
@@ -306,7 +313,9 @@ def _partition(n_batches, n_parameters):
 class _Block:
     """Replicas that take every step together, with an optimizer for all of them."""
 
-    def __init__(self, indices, modules, replicas, X, y, *, batch_size, shuffle):
+    def __init__(
+        self, indices, modules, replicas, X, y, *, n_classes, batch_size, shuffle
+    ):
         self.indices = indices
         self.batches = StackedBatches(
             X, y, replicas, batch_size=batch_size, shuffle=shuffle
@@ -314,30 +323,35 @@ class _Block:
         self.stack = stack(modules, [replica.seed for replica in replicas], batch_size)
         self.temperature = X.new_tensor([[[r.temperature]] for r in replicas])
         alphas = [0 if r.teacher_logits is None else r.alpha for r in replicas]
-        self.alpha = X.new_tensor(alphas)[:, None]
+        self.alpha = X.new_tensor(alphas)[:, None, None]
+        self.n_classes = n_classes
 
     def run_epoch(self, settings, stop):
         """Train for an epoch and return the mean loss of every replica."""
         self.optimizer.param_groups[0].update(settings)
         total, n_rows = 0, 0
-        for batch in self.batches:
-            if stop.is_set():
-                return None
-            total += self._step(batch) * batch.n_rows
-            n_rows += batch.n_rows
+        for chunk in self.batches:
+            targets = stacked_targets(
+                chunk.teacher_logits,
+                chunk.y,
+                chunk.share,
+                n_classes=self.n_classes,
+                temperature=self.temperature,
+                alpha=self.alpha,
+            )
+            losses = []
+            for X, of_batch in zip(chunk.X, targets.by_batch(), strict=True):
+                if stop.is_set():
+                    return None
+                losses.append(self._step(X, of_batch))
+            total += torch.stack(losses).sum(dim=0) * chunk.n_rows
+            n_rows += chunk.n_rows * len(losses)
         return (total / n_rows).cpu().numpy()
 
-    def _step(self, batch):
+    def _step(self, X, targets):
         """Train with a batch and return the mean loss of every replica."""
-        logits = self.stack.forward(batch.X).requires_grad_()
-        losses = row_losses(
-            logits,
-            batch.teacher_logits,
-            batch.y,
-            temperature=self.temperature,
-            alpha=self.alpha,
-        )
-        (gradient,) = torch.autograd.grad(losses, logits, batch.share)
+        logits = self.stack.forward(X)
+        loss, gradient = loss_and_gradient(logits, targets, self.temperature)
         self.stack.backward(gradient)
         self.optimizer.step()
-        return (losses.detach() * batch.share).sum(dim=1)
+        return loss

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from skdistill import DistillationLoss
+from skdistill._losses import loss_and_gradient, stacked_targets
 
 
 def expected_loss(z_student, z_teacher, y, temperature, alpha, weight=None):
@@ -80,3 +81,38 @@ def test_soft_gradient_keeps_its_scale_with_the_temperature(batch):
 def test_repr_shows_the_settings():
     text = repr(DistillationLoss(temperature=2.0, alpha=0.25))
     assert text == "DistillationLoss(temperature=2.0, alpha=0.25)"
+
+
+@pytest.mark.parametrize("taught", [False, True])
+def test_the_stacked_loss_is_that_of_every_student(taught):
+    rng = np.random.default_rng(0)
+    n_batches, n_students, n_rows, n_classes = 2, 3, 5, 4
+    shape = n_batches, n_students, n_rows
+    z_student, z_teacher = 3 * torch.tensor(rng.normal(size=(2, *shape, n_classes)))
+    y = torch.tensor(rng.integers(n_classes, size=shape))
+    weight = torch.tensor(rng.uniform(size=shape))
+    temperatures, alphas = [1.0, 2.0, 7.0], [0.0, 0.4, 1.0]
+    temperature = torch.tensor(temperatures)[:, None, None]
+    alpha = torch.tensor(alphas if taught else [0.0] * 3)[:, None, None]
+    targets = stacked_targets(
+        z_teacher if taught else None,
+        y,
+        weight / n_rows,
+        n_classes=n_classes,
+        temperature=temperature,
+        alpha=alpha,
+    )
+    batches = list(targets.by_batch())
+    assert len(batches) == n_batches
+    for batch, of_batch in enumerate(batches):
+        losses, gradients = loss_and_gradient(z_student[batch], of_batch, temperature)
+        for student in range(n_students):
+            at = batch, student
+            z = z_student[at].clone().requires_grad_()
+            criterion = DistillationLoss(
+                temperatures[student], alphas[student] if taught else 0.0
+            )
+            loss = criterion(z, z_teacher[at], y[at], weight[at])
+            loss.backward()
+            torch.testing.assert_close(losses[student], loss.detach())
+            torch.testing.assert_close(gradients[student], z.grad)

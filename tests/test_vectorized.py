@@ -14,8 +14,7 @@ from skdistill import DistillationLoss, StudentModel, TeacherModel
 from skdistill._batches import ShuffledBatches
 from skdistill._nets import mlp_net, train_net
 from skdistill._stacks import StackedLayers, StackedModule, stack
-from skdistill._vectorized import Replica, why_not_stacked
-from skdistill._vectorized import train_stacked as train
+from skdistill._vectorized import Replica, train_stacked, why_not_stacked
 from tests.nets import LogitModule, small_net
 
 TOLERANCE = 1e-4
@@ -44,6 +43,10 @@ def make_user_net(module=LogitModule, **params):
 
 def seeded(*seeds, **fields):
     return [Replica(f"replica {seed}", seed, **fields) for seed in seeds]
+
+
+def train(net, X, y, replicas, **shown):
+    return train_stacked(net, X, y, replicas, n_classes=int(y.max()) + 1, **shown)
 
 
 def train_alone(net, X, y, replica):
@@ -151,6 +154,27 @@ def test_weights_and_teachers_of_their_own_come_out_as_alone(binary):
             alpha=0.5,
         ),
     ]
+    assert_as_alone(make_net(StudentModel), X, y, replicas)
+
+
+@pytest.mark.parametrize("folds", [1, 2])
+def test_candidates_that_share_their_rows_come_out_as_alone(binary, folds):
+    X, y = binary
+    rng = np.random.default_rng(0)
+    replicas = []
+    for fold in range(folds):
+        shared = {
+            "rows": np.flatnonzero(np.arange(len(X)) % 3 != fold),
+            "sample_weight": rng.uniform(0.5, 2, size=len(X)).astype(np.float32),
+            "teacher_logits": rng.normal(size=(len(X), 2)).astype(np.float32),
+        }
+        n_rows = len(shared["rows"])
+        shared["sample_weight"] = shared["sample_weight"][:n_rows]
+        shared["teacher_logits"] = shared["teacher_logits"][:n_rows]
+        for temperature, alpha in [(1.0, 1.0), (4.0, 0.5), (2.0, 0.0)]:
+            name = f"T={temperature}, fold {fold}"
+            soft = {"temperature": temperature, "alpha": alpha}
+            replicas.append(Replica(name, fold, **shared, **soft))
     assert_as_alone(make_net(StudentModel), X, y, replicas)
 
 
