@@ -24,15 +24,10 @@ from skdistill._base import (
     validate_classification,
     without_weightless,
 )
+from skdistill._forward import nets_logits
 from skdistill._losses import DistillationLoss
 from skdistill._modules import StudentModel
-from skdistill._nets import (
-    check_student,
-    mlp_net,
-    net_logits,
-    prepared,
-    train_net,
-)
+from skdistill._nets import check_student, mlp_net, prepared, train_net
 from skdistill._progress import epoch_progress
 from skdistill._sklearn import HasMethods, Interval, _fit_context, _routing_enabled
 from skdistill._soft_targets import proba_to_logits, teacher_logits
@@ -97,8 +92,8 @@ class DistilledClassifier(
         Weight decay of Adam.
     device : str, default="cpu"
         Where torch trains the student, and the teacher that ``teacher=None`` stands
-        for: `"cpu"`, `"cuda"`, `"cuda:<index>"` or `"mps"`. The fitted networks are
-        brought back to the CPU.
+        for: `"cpu"`, `"cuda"`, `"cuda:<index>"`, `"mps"`, or `"auto"` for a GPU if
+        there is one. The fitted networks are brought back to the CPU.
     random_state : int, RandomState instance or None, default=None
         Seed of the student's initialization and batch order, and of every
         `random_state` of the teacher that is None. Pass an int for the same result
@@ -378,7 +373,7 @@ class DistilledClassifier(
         self.loss_curve_ = self.student_.history[:, "train_loss"]
 
     def _logits(self, X):
-        return net_logits(self.student_, X)
+        return nets_logits(self, [self.student_], X)[0]
 
     def get_metadata_routing(self):
         """Return how metadata reaches the teacher, for scikit-learn's routing.

@@ -16,7 +16,7 @@ import torch
 from sklearn.base import clone
 from skorch import NeuralNet, NeuralNetClassifier
 from skorch.callbacks import Callback
-from skorch.utils import to_numpy, to_tensor
+from skorch.utils import to_tensor
 from torch import nn
 
 from skdistill._batches import ShuffledBatches
@@ -50,7 +50,7 @@ def mlp_net(
         batch_size=batch_size,
         iterator_train=ShuffledBatches,
         train_split=None,
-        device=device,
+        device=chosen_device(device),
         **{f"module__{name}": value for name, value in module_params.items()},
     )
 
@@ -66,6 +66,23 @@ def checked_widths(hidden_layer_sizes):
     return tuple(widths.tolist())
 
 
+def _found_here(kind):
+    """Return how many devices of a kind torch finds."""
+    count = {
+        "cpu": lambda: 1,
+        "cuda": torch.cuda.device_count,
+        "mps": torch.backends.mps.is_available,
+    }
+    return int(count[kind]())
+
+
+def chosen_device(device):
+    """Return the device that "auto" stands for: a GPU if there is one."""
+    if device != "auto":
+        return device
+    return next(kind for kind in ("cuda", "mps", "cpu") if _found_here(kind))
+
+
 def _check_device(device):
     """Raise unless torch can train on `device` here."""
     try:
@@ -74,18 +91,13 @@ def _check_device(device):
         kind = None
     if kind not in ("cpu", "cuda", "mps"):
         raise ValueError(
-            "The 'device' parameter must be 'cpu', 'cuda', 'cuda:<index>' or 'mps'. "
-            f"Got {device!r} instead."
+            "The 'device' parameter must be 'cpu', 'cuda', 'cuda:<index>', 'mps' or "
+            f"'auto'. Got {device!r} instead."
         )
-    present = {
-        "cpu": lambda: 1,
-        "cuda": torch.cuda.device_count,
-        "mps": torch.backends.mps.is_available,
-    }
-    if (torch.device(device).index or 0) >= present[kind]():
+    if (torch.device(device).index or 0) >= _found_here(kind):
         raise ValueError(
             f"The 'device' parameter asks for {device!r}, which torch does not find "
-            "here. Use device='cpu', or install a torch build that sees the device."
+            "here. Use device='auto', or install a torch build that sees the device."
         )
 
 
@@ -208,6 +220,10 @@ def train_net(net, X, y, *, seed, name, loss=None, rows=None, bar=None, verbose=
     net.set_params(verbose=int(verbose >= 2))
     plain_class = type(net)
     with isolated_randomness(seed, net.device):
+        if net.iterator_train is ShuffledBatches:
+            # It can take batches from the device, where other loaders take single rows.
+            X, y = to_tensor(X, net.device), to_tensor(y, net.device)
+            rows = {k: to_tensor(v, net.device) for k, v in (rows or {}).items()}
         net.initialize()
         watch = _EpochWatch(bar, name)
         net.callbacks_.append(("skdistill", watch))
@@ -267,7 +283,7 @@ def _row_trained(cls, loss):
             batch = {key: to_tensor(X[key], self.device) for key in X if key != "X"}
             if loss is not None:
                 y = to_tensor(y_true, self.device)
-                return loss(_as_logits(self, y_pred), y=y, **batch)
+                return loss(as_logits(self, y_pred), y=y, **batch)
             with _per_row(self.criterion_):
                 losses = super().get_loss(y_pred, y_true, X=X, training=training)
             total = (losses * batch["sample_weight"]).sum()
@@ -400,32 +416,10 @@ def _nonlinear(net, outputs):
     return given(outputs) if callable(given) else outputs
 
 
-def _as_logits(net, outputs):
+def as_logits(net, outputs):
     """Read a module's outputs the way skorch does: the criterion says what they are."""
     outputs = _first(outputs)
     if isinstance(net.criterion_, nn.CrossEntropyLoss):
         return outputs
     proba = _nonlinear(net, outputs)
     return torch.log(proba + torch.finfo(proba.dtype).eps)
-
-
-def net_logits(net, X):
-    """Return the logits of a trained net.
-
-    Parameters
-    ----------
-    net : skorch.NeuralNet
-        The net, as `train_net` returns it.
-    X : ndarray of shape (n_samples, n_features), dtype float32
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_classes), dtype float32
-    """
-    if net.module_.training:  # after a partial_fit of the user's
-        net.module_.eval()
-    # What torch can take without a warning.
-    X = np.require(X, requirements=["C", "W"])
-    # Not numpy, whose products depend on where in the batch a row stands.
-    with torch.inference_mode():
-        return to_numpy(_as_logits(net, net.infer(X)))

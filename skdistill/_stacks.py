@@ -8,6 +8,8 @@ from torch.func import functional_call, vmap
 
 from skdistill._modules import StudentModel, TeacherModel
 
+# With more, what is left is scaled up by so much that rounding p shows.
+MAX_DROPOUT = 0.99
 # Rows of every copy for which dropout is drawn at once.
 CHUNK_ROWS = 256
 
@@ -29,8 +31,9 @@ def stack(modules, seeds, n_rows):
     StackedLayers or StackedModule
         The first if the modules are made of Linear, ReLU and Dropout.
     """
-    dropout = _dropout_after(modules[0])
-    if dropout is None:
+    layers = plain_layers(modules[0])
+    dropout = {} if layers is None else _dropout_after(layers)
+    if layers is None or max(dropout.values(), default=0) > MAX_DROPOUT:
         return StackedModule(modules)
     return StackedLayers(modules, dropout, seeds, n_rows)
 
@@ -170,11 +173,14 @@ class _Masks:
         )
         # Not the seeds themselves, from which the initial weights are drawn.
         self.generators = [
-            torch.Generator(like.device).manual_seed(seed ^ 0xD209) for seed in seeds
+            torch.Generator(like.device).manual_seed(seed ^ 0xD209)
+            for seed in (seeds if dropout else [])
         ]
 
     def of_next_step(self, n_rows):
         """Return the masks of a step by the number of the layer."""
+        if not self.masks:
+            return {}
         step = self.step % self.n_steps
         if step == 0:
             self._draw()
@@ -197,32 +203,34 @@ class _Masks:
             start = end
 
 
-def _dropout_after(module):
-    """Return the dropout probability after each Linear that has one.
-
-    Returns
-    -------
-    dict of int to float, or None if the module does more than Linear, ReLU, Dropout
-    """
+def plain_layers(module):
+    """Return the Linear, ReLU and Dropout layers that are all of a module, or None."""
+    parts = list(module.modules())
     if type(module).forward in (TeacherModel.forward, StudentModel.forward):
         module = module.layers
     if type(module).forward is not nn.Sequential.forward or any(
-        part._forward_hooks or part._forward_pre_hooks for part in module.modules()
+        part._forward_hooks or part._forward_pre_hooks or "forward" in vars(part)
+        for part in parts
     ):
         return None
+    layers = list(module)
     letters = {nn.Linear: "L", nn.ReLU: "R", nn.Dropout: "D"}
-    kinds = "".join(letters.get(type(layer), "?") for layer in module)
+    kinds = "".join(letters.get(type(layer), "?") for layer in layers)
     if not re.fullmatch("(LRD?)*L", kinds):
         return None
+    has_biases = all(
+        layer.bias is not None for layer in layers if isinstance(layer, nn.Linear)
+    )
+    return layers if has_biases else None
+
+
+def _dropout_after(layers):
+    """Return the dropout probability after each Linear that has one, by its number."""
     dropout = {}
     n_linear = 0
-    for layer in module:
+    for layer in layers:
         if isinstance(layer, nn.Linear):
             n_linear += 1
-            if layer.bias is None:
-                return None
         elif isinstance(layer, nn.Dropout) and layer.p > 0:
-            if layer.p > 0.99:
-                return None
             dropout[n_linear - 1] = layer.p
     return dropout

@@ -3,6 +3,7 @@
 from numbers import Integral, Real
 
 import numpy as np
+import torch
 from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from skorch import NeuralNet
@@ -15,14 +16,9 @@ from skdistill._base import (
     validate_classification,
     without_weightless,
 )
+from skdistill._forward import nets_logits
 from skdistill._modules import TeacherModel
-from skdistill._nets import (
-    check_member,
-    mlp_net,
-    net_logits,
-    prepared,
-    train_net,
-)
+from skdistill._nets import check_member, mlp_net, prepared, train_net
 from skdistill._progress import epoch_progress
 from skdistill._sklearn import Interval, StrOptions, _fit_context
 from skdistill._soft_targets import log_softmax
@@ -83,10 +79,11 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
         Number of networks that ``engine="joblib"`` trains at once, in processes of
         their own. None means 1 unless in a :obj:`joblib.parallel_config` context, -1
         all processors. Each network trains on one thread, so that the result does not
-        depend on `n_jobs`. The vectorized engine uses torch's threads instead.
+        depend on `n_jobs`. The vectorized engine uses torch's threads instead. On a
+        GPU networks are trained one at a time, whatever `n_jobs` is.
     device : str, default="cpu"
-        Where torch trains: `"cpu"`, `"cuda"`, `"cuda:<index>"` or `"mps"`. The fitted
-        networks are brought back to the CPU.
+        Where torch trains: `"cpu"`, `"cuda"`, `"cuda:<index>"`, `"mps"`, or `"auto"`
+        for a GPU if there is one. The fitted networks are brought back to the CPU.
     random_state : int, RandomState instance or None, default=None
         Seed of initialization, batch order and dropout. Each network gets a seed of
         its own drawn from this. Pass an int for the same result on every call.
@@ -111,6 +108,13 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
     See Also
     --------
     DistilledClassifier : Compresses this ensemble into one small network.
+
+    Notes
+    -----
+    Predictions follow what is done to the networks after the fit, such as training
+    them on. For a few rows at a time they use a copy of the weights, which is renewed
+    when torch has written to the networks. Only what is written through
+    ``weight.data``, past torch's own records, to single weights may be missed.
 
     References
     ----------
@@ -265,8 +269,10 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
         )
 
     def _fit_each(self, net, X, y, rows, bar):
-        in_process = effective_n_jobs(self.n_jobs) == 1
-        fits = Parallel(n_jobs=self.n_jobs, return_as="generator")(
+        # Processes would only take turns on a GPU, each with a copy of torch there.
+        n_jobs = self.n_jobs if torch.device(net.device).type == "cpu" else 1
+        in_process = effective_n_jobs(n_jobs) == 1
+        fits = Parallel(n_jobs=n_jobs, return_as="generator")(
             delayed(train_net)(
                 clone(net),
                 X,
@@ -289,8 +295,8 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
         return members
 
     def _logits(self, X):
-        logits = [net_logits(net, X) for net in self.estimators_]
+        logits = nets_logits(self, self.estimators_, X)
         if self.averaging == "logits":
-            return np.mean(logits, axis=0)
-        log_proba = np.logaddexp.reduce([log_softmax(member) for member in logits])
+            return logits.mean(axis=0)
+        log_proba = np.logaddexp.reduce(log_softmax(logits))
         return log_proba - np.float32(np.log(len(logits)))

@@ -101,7 +101,7 @@ def test_prediction_in_chunks_is_prediction_at_once(binary, monkeypatch):
     teacher = small_teacher(random_state=0).fit(X, y)
     at_once = teacher.predict_logits(X)
     monkeypatch.setattr("skdistill._base.PREDICT_CHUNK", 7)
-    np.testing.assert_allclose(teacher.predict_logits(X), at_once, rtol=1e-5)
+    np.testing.assert_allclose(teacher.predict_logits(X), at_once, atol=1e-6)
 
 
 # --- A net of the user's ------------------------------------------------------------

@@ -1,0 +1,158 @@
+"""Where training runs. Without a GPU: that nothing stays behind on the CPU."""
+
+import pickle
+from threading import Event
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from torch import nn
+
+from skdistill import EnsembleTeacher, StudentModel
+from skdistill._batches import ShuffledBatches
+from skdistill._nets import chosen_device, mlp_net, train_net
+from skdistill._stacks import StackedLayers, StackedModule
+from skdistill._vectorized import Replica, _Block
+from tests.nets import LogitModule, small_distilled, small_teacher
+
+GPUS = [
+    pytest.param(
+        "cuda",
+        marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here"),
+    ),
+    pytest.param(
+        "mps",
+        marks=pytest.mark.skipif(
+            not torch.backends.mps.is_available(), reason="no MPS here"
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("n_cuda", "has_mps", "expected"),
+    [(2, False, "cuda"), (1, True, "cuda"), (0, True, "mps"), (0, False, "cpu")],
+)
+def test_auto_is_a_gpu_if_there_is_one(monkeypatch, n_cuda, has_mps, expected):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: n_cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: has_mps)
+    assert chosen_device("auto") == expected
+    assert chosen_device("cpu") == "cpu"
+    assert chosen_device("cuda:1") == "cuda:1"
+
+
+def test_auto_trains_on_what_is_there(binary):
+    auto = small_distilled(small_teacher(device="auto"), device="auto").fit(*binary)
+    on_cpu = small_distilled(small_teacher()).fit(*binary)
+    assert auto.device == "auto"
+    assert auto.student_.device == "cpu"
+    tolerance = 0 if chosen_device("auto") == "cpu" else 1e-4
+    np.testing.assert_allclose(
+        auto.predict_proba(binary[0]), on_cpu.predict_proba(binary[0]), atol=tolerance
+    )
+
+
+@pytest.mark.parametrize(
+    ("module", "stack"), [(LogitModule, StackedModule), (StudentModel, StackedLayers)]
+)
+@pytest.mark.parametrize("taught", [True, False])
+def test_a_step_mixes_no_devices(module, stack, taught):
+    """On torch's "meta" device, which computes shapes and refuses CPU tensors."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(30, 2)).astype(np.float32)
+    replicas = [
+        Replica("first", 0, np.arange(30), np.ones(30, np.float32)),
+        Replica("second", 1, np.arange(28)),
+    ]
+    if taught:
+        replicas[0] = replicas[0]._replace(teacher_logits=logits, alpha=0.5)
+    X = torch.zeros(40, 6, device="meta")
+    y = torch.zeros(40, dtype=torch.int64, device="meta")
+    block = _Block(
+        [0, 1],
+        [module(6, 2).to("meta") for _ in replicas],
+        replicas,
+        X,
+        y,
+        n_classes=2,
+        batch_size=8,
+        shuffle=True,
+    )
+    assert isinstance(block.stack, stack)
+    block.optimizer = torch.optim.Adam([block.stack.flat])
+    # The end of the epoch, where the losses come back.
+    with pytest.raises(NotImplementedError, match="Cannot copy out of meta tensor"):
+        block.run_epoch({}, Event())
+
+
+def test_default_nets_take_their_batches_from_the_device(binary, monkeypatch):
+    X, y = binary
+    seen = []
+
+    class Spy(ShuffledBatches):
+        def __init__(self, dataset, batch_size):
+            seen.append(dataset)
+            super().__init__(dataset, batch_size)
+
+    monkeypatch.setattr("skdistill._nets.ShuffledBatches", Spy)
+    net = mlp_net(
+        StudentModel,
+        hidden_layer_sizes=(4,),
+        max_epochs=1,
+        lr=0.01,
+        batch_size=16,
+        weight_decay=0,
+        device="cpu",
+        n_features=6,
+        n_classes=2,
+    )
+    train_net(
+        net, X, y, seed=0, name="it", rows={"sample_weight": np.ones(len(X), "f4")}
+    )
+    (dataset,) = seen
+    for values in (*dataset.X.values(), dataset.y):
+        assert isinstance(values, torch.Tensor)
+    assert dataset.X["X"].data_ptr() == X.ctypes.data  # on the CPU it is not copied
+
+
+@pytest.mark.parametrize(("device", "n_jobs"), [("cpu", 12), ("cuda", 1), ("mps", 1)])
+def test_a_gpu_is_not_shared_by_processes(binary, monkeypatch, device, n_jobs):
+    asked = []
+
+    class Spy:
+        def __init__(self, n_jobs, return_as):
+            asked.append(n_jobs)
+
+        def __call__(self, jobs):
+            return iter(())
+
+    monkeypatch.setattr("skdistill._teacher.Parallel", Spy)
+    net = mlp_net(
+        StudentModel,
+        hidden_layer_sizes=(4,),
+        max_epochs=1,
+        lr=0.01,
+        batch_size=16,
+        weight_decay=0,
+        device=device,
+    )
+    EnsembleTeacher(n_jobs=12)._fit_each(net, *binary, {}, None)
+    assert asked == [n_jobs]
+
+
+@pytest.mark.parametrize("device", GPUS)
+@pytest.mark.parametrize("engine", ["vectorized", "joblib"])
+def test_a_gpu_computes_what_the_cpu_does(binary, device, engine):
+    X, y = binary
+    teacher = small_teacher(dropout=0.0, engine=engine)
+    on_cpu = small_distilled(teacher).fit(X, y)
+    teacher = clone(teacher).set_params(device=device)
+    on_gpu = small_distilled(teacher, device=device).fit(X, y)
+    np.testing.assert_allclose(
+        on_gpu.predict_proba(X), on_cpu.predict_proba(X), atol=1e-4
+    )
+    weights = nn.utils.parameters_to_vector(on_gpu.student_.module_.parameters())
+    assert weights.device.type == "cpu"
+    loaded = pickle.loads(pickle.dumps(on_gpu))
+    np.testing.assert_array_equal(loaded.predict_proba(X), on_gpu.predict_proba(X))

@@ -1,0 +1,201 @@
+"""Predictions follow the nets, whatever is done to them between two calls."""
+
+import gc
+import pickle
+import weakref
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from skorch import NeuralNetClassifier
+from torch import nn
+from torch.nn.utils import prune, vector_to_parameters
+
+from skdistill import EnsembleTeacher, _forward
+from tests.nets import LogitModule, small_distilled, small_net, small_teacher
+
+
+def nets_of(model):
+    return getattr(model, "estimators_", None) or [model.student_]
+
+
+@pytest.fixture(params=["teacher", "distilled"])
+def model(request, binary):
+    if request.param == "teacher":
+        return small_teacher(random_state=0).fit(*binary)
+    return small_distilled(LogisticRegression()).fit(*binary)
+
+
+def as_skorch_predicts(model, X):
+    logits = [net.forward(X, training=False).numpy() for net in nets_of(model)]
+    return np.mean(logits, axis=0)
+
+
+def train_by_hand(net, X, y):
+    optimizer = torch.optim.Adam(net.module_.parameters(), lr=0.1, fused=True)
+    loss = nn.functional.cross_entropy(
+        net.module_(torch.from_numpy(X)), torch.from_numpy(y)
+    )
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+
+
+def replace_weight(net, X, y):
+    layer = net.module_.layers[0]
+    layer.weight = nn.Parameter(2 * layer.weight.detach())
+
+
+def replace_data(net, X, y):
+    layer = net.module_.layers[0]
+    layer.weight.data = 2 * layer.weight.data
+
+
+def write_to_data(net, X, y):
+    net.module_.layers[0].weight.data.mul_(2)
+
+
+def write_in_inference_mode(net, X, y):
+    with torch.inference_mode():
+        net.module_.layers[0].bias.add_(1)
+
+
+def load_weights(net, X, y):
+    state = net.module_.state_dict()
+    net.module_.load_state_dict({name: 2 * value for name, value in state.items()})
+
+
+def assign_vector(net, X, y):
+    n_weights = sum(p.numel() for p in net.module_.parameters())
+    vector_to_parameters(torch.linspace(-1, 1, n_weights), net.module_.parameters())
+
+
+def replace_layer(net, X, y):
+    net.module_.layers[0] = nn.Linear(X.shape[1], net.module_.layers[0].out_features)
+
+
+def replace_all_layers(net, X, y):
+    net.module_.layers = nn.Sequential(nn.Linear(X.shape[1], 2))
+
+
+def replace_activation(net, X, y):
+    net.module_.layers[1] = nn.Tanh()
+
+
+def insert_layer(net, X, y):
+    net.module_.layers.append(nn.Linear(2, 2))
+
+
+def replace_module(net, X, y):
+    net.module_ = LogitModule(X.shape[1], 2)
+
+
+def add_hook(net, X, y):
+    net.module_.layers[0].register_forward_hook(lambda *args: args[-1] + 1)
+
+
+def remove_units(net, X, y):
+    prune.l1_unstructured(net.module_.layers[0], "weight", amount=0.5)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda net, X, y: net.partial_fit(X, y),
+        lambda net, X, y: net.initialize(),
+        train_by_hand,
+        replace_weight,
+        replace_data,
+        write_to_data,
+        write_in_inference_mode,
+        load_weights,
+        assign_vector,
+        replace_layer,
+        replace_all_layers,
+        replace_activation,
+        insert_layer,
+        replace_module,
+        add_hook,
+        remove_units,
+    ],
+)
+def test_prediction_follows_what_is_done_to_a_net(model, binary, change):
+    X, y = binary
+    before = model.predict_logits(X)
+    change(nets_of(model)[-1], X, y)
+    after = model.predict_logits(X)
+    assert not np.allclose(before, after, atol=1e-3)
+    np.testing.assert_allclose(after, as_skorch_predicts(model, X), atol=1e-5)
+
+
+@pytest.mark.parametrize("n_rows", [1, 7, 3000])
+def test_prediction_is_that_of_skorch(model, n_rows):
+    X = np.random.default_rng(0).normal(size=(n_rows, 6)).astype(np.float32)
+    expected = as_skorch_predicts(model, X)
+    np.testing.assert_allclose(model.predict_logits(X), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("limit", ["STACK_ROWS", "STACK_PARAMETERS"])
+def test_stacked_or_not_the_logits_are_the_same(binary, monkeypatch, limit):
+    X, y = binary
+    model = small_teacher(random_state=0).fit(X, y)
+    stacked = model.predict_logits(X)
+    monkeypatch.setattr(_forward, limit, 0)
+    _forward._plans.pop(model)
+    monkeypatch.setattr(_forward, "_Stack", None)
+    np.testing.assert_allclose(model.predict_logits(X), stacked, atol=1e-6)
+
+
+def test_members_that_came_to_differ_still_vote(binary):
+    X, y = binary
+    model = small_teacher(random_state=0).fit(X, y)
+    model.predict(X)
+    wide = small_teacher(n_estimators=1, hidden_layer_sizes=(9, 5)).fit(X, y)
+    model.estimators_[0] = wide.estimators_[0]
+    np.testing.assert_allclose(
+        model.predict_logits(X), as_skorch_predicts(model, X), atol=1e-5
+    )
+
+
+def test_nets_with_an_infer_of_their_own_are_asked(blobs):
+    X, y = blobs
+
+    class Shifted(NeuralNetClassifier):
+        def infer(self, x, **fit_params):
+            return super().infer(x, **fit_params) + torch.tensor([0.0, 5.0, 0.0])
+
+    net = Shifted(**small_net().get_params(deep=False))
+    model = EnsembleTeacher(net, n_estimators=2)
+    model.fit(X, y)
+    np.testing.assert_allclose(
+        model.predict_logits(X), as_skorch_predicts(model, X), atol=1e-5
+    )
+
+
+def test_what_is_remembered_is_no_part_of_the_estimator(model, binary):
+    X, _ = binary
+    model = pickle.loads(pickle.dumps(model))
+    attributes, size = set(vars(model)), len(pickle.dumps(model))
+    model.predict(X)
+    assert set(vars(model)) == attributes
+    assert len(pickle.dumps(model)) == size
+
+
+def test_what_is_remembered_goes_with_the_estimator(binary):
+    X, y = binary
+    model = small_teacher(random_state=0).fit(X, y)
+    model.predict(X)
+    module = weakref.ref(model.estimators_[0].module_)
+    del model
+    gc.collect()
+    assert module() is None
+
+
+def test_a_refit_is_followed(model, binary):
+    X, y = binary
+    before = model.predict_logits(X)
+    model.set_params(random_state=7).fit(X, y)
+    after = model.predict_logits(X)
+    assert not np.allclose(before, after, atol=1e-3)
+    np.testing.assert_allclose(after, as_skorch_predicts(model, X), atol=1e-5)
