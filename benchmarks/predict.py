@@ -124,8 +124,8 @@ def timings(functions):
             name: lambda function=function, X=X: function(X)
             for name, function in functions.items()
         }
-        n_rounds = 15 if n_rows <= 100 else 3
-        times[n_rows] = in_turn(calls, n_rounds, min_duration=0.02)
+        n_rounds = 15 if n_rows <= 100 else 5
+        times[n_rows] = in_turn(calls, n_rounds, min_duration=0.1)
     return times
 
 
@@ -181,7 +181,7 @@ def main():
         ratio(times[n_rows], "skorch, 12 teachers", "teacher of 12")
         for n_rows in N_ROWS
     ]
-    rows = [f"{n_rows:,} rows" for n_rows in N_ROWS]
+    rows = [f"{n_rows:,} row" + "s" * (n_rows > 1) for n_rows in N_ROWS]
     memory = ", ".join(
         f"{extra:.0f} MB for {dtype} input" for dtype, extra in peak_memory().items()
     )

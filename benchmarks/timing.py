@@ -28,18 +28,16 @@ def seconds(function, min_duration=0.0):
 
 
 def in_turn(functions, n_rounds, min_duration=0.0):
-    """Time every function once per round: A B C A B C ...
+    """Time every function once per round: A B C A B C ..., after a round to warm up.
 
     Returns
     -------
     dict of str to ndarray of shape (n_rounds,)
         Seconds per call.
     """
-    for function in functions.values():
-        function()
-    rounds = [
+    _, *rounds = [
         {name: seconds(function, min_duration) for name, function in functions.items()}
-        for _ in range(n_rounds)
+        for _ in range(n_rounds + 1)
     ]
     return {name: np.array([times[name] for times in rounds]) for name in functions}
 
