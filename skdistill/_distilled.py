@@ -1,9 +1,14 @@
 """The student: one small network trained on the soft targets of a teacher."""
 
+import os
 import warnings
 from numbers import Integral, Real
+from pickle import PicklingError
 
 import numpy as np
+import sklearn
+import torch
+from joblib import Memory
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
@@ -16,6 +21,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.validation import has_fit_parameter
 from skorch import NeuralNet
 
+from skdistill import __version__
 from skdistill._base import (
     LogitsClassifierMixin,
     all_or_nothing,
@@ -26,6 +32,7 @@ from skdistill._base import (
 )
 from skdistill._forward import nets_logits
 from skdistill._losses import DistillationLoss
+from skdistill._memory import computed_once, content_key
 from skdistill._modules import StudentModel
 from skdistill._nets import check_student, mlp_net, prepared, train_net
 from skdistill._progress import epoch_progress
@@ -43,6 +50,14 @@ _NET_PARAMETERS = (
     "weight_decay",
     "device",
 )
+
+
+# A fitted teacher may be another with another version of these.
+_VERSIONS = (__version__, sklearn.__version__, torch.__version__)
+
+
+def _is_seed(name):
+    return f"__{name}".endswith("__random_state")
 
 
 class DistilledClassifier(
@@ -90,6 +105,14 @@ class DistilledClassifier(
         Number of rows per training step.
     weight_decay : float, default=1e-4
         Weight decay of Adam.
+    memory : str, path or joblib.Memory, default=None
+        Where fitted teachers and their logits are kept, so that a search over
+        `temperature` and `alpha` fits the teacher once per fold. They are found again
+        in other processes and in later runs, for the same data, weights, teacher and
+        version of this package, scikit-learn and torch. It needs integers for all
+        seeds of the teacher, which an integer `random_state` provides; otherwise
+        nothing is kept, and a warning says so. The folder grows until you delete it;
+        it holds pickles, so use one that only you can write to. None keeps nothing.
     device : str, default="cpu"
         Where torch trains the student, and the teacher that ``teacher=None`` stands
         for: `"cpu"`, `"cuda"`, `"cuda:<index>"`, `"mps"`, or `"auto"` for a GPU if
@@ -171,6 +194,7 @@ class DistilledClassifier(
         "lr": [Interval(Real, 0, np.inf, closed="neither")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "weight_decay": [Interval(Real, 0, np.inf, closed="left")],
+        "memory": [str, os.PathLike, Memory, None],
         "device": [str],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -188,6 +212,7 @@ class DistilledClassifier(
         lr=1e-3,
         batch_size=64,
         weight_decay=1e-4,
+        memory=None,
         device="cpu",
         random_state=None,
         verbose=0,
@@ -201,6 +226,7 @@ class DistilledClassifier(
         self.lr = lr
         self.batch_size = batch_size
         self.weight_decay = weight_decay
+        self.memory = memory
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
@@ -306,8 +332,38 @@ class DistilledClassifier(
             return proba_to_logits(soft_targets).astype(np.float32)
         teacher = self._unfitted_teacher(seed)
         fit_params = self._teacher_fit_params(teacher, sample_weight)
-        self.teacher_ = teacher.fit(X, y, **fit_params)
-        return teacher_logits(self.teacher_, X, self.classes_)
+
+        def fitted():
+            teacher.fit(X, y, **fit_params)
+            return teacher, teacher_logits(teacher, X, self.classes_)
+
+        key = None
+        if self.memory is not None and not isinstance(teacher, FrozenEstimator):
+            key = self._key(teacher, X, y, fit_params)
+        self.teacher_, logits = (
+            fitted() if key is None else computed_once(self.memory, key, fitted)
+        )
+        return logits
+
+    def _key(self, teacher, X, y, fit_params):
+        """Return what the fitted teacher is kept under; warn and return None if not."""
+        given = self._teacher().get_params().items()
+        seeds = [value for name, value in given if _is_seed(name)]
+        if all(
+            isinstance(self.random_state if seed is None else seed, Integral)
+            for seed in seeds
+        ):
+            try:
+                return content_key(_VERSIONS, teacher, X, y, fit_params, self.classes_)
+            except PicklingError as error:
+                reason = str(error)
+        else:
+            reason = "its random_state is no integer. Set random_state=0, or the like"
+        warnings.warn(
+            f"The teacher {type(teacher).__name__} is not kept in memory: {reason}.",
+            UserWarning,
+        )
+        return None
 
     def _unfitted_teacher(self, seed):
         teacher = clone(self._teacher())
@@ -316,7 +372,7 @@ class DistilledClassifier(
         unseeded = [
             name
             for name, value in sorted(teacher.get_params().items())
-            if value is None and f"__{name}".endswith("__random_state")
+            if value is None and _is_seed(name)
         ]
         # Each its own, or the members of a voting classifier would be the same.
         seeds = draw_seeds(seed, len(unseeded))

@@ -1,10 +1,12 @@
 """Small estimators and modules that several test files use."""
 
 import random
+from pathlib import Path
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNetClassifier
 from torch import nn
@@ -82,3 +84,22 @@ class FixedTeacher(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X):
         check_is_fitted(self)
         return self.proba
+
+
+class CountedTeacher(LogisticRegression):
+    """A teacher that leaves a line in a file whenever it is fitted, by any process."""
+
+    def __init__(self, log=None, C=1.0, n_jobs=None, verbose=0, random_state=None):
+        super().__init__(C=C, random_state=random_state)
+        self.log = log
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def fit(self, X, y, sample_weight=None):
+        with open(self.log, "a") as log:
+            log.write("fitted\n")
+        return super().fit(X, y, sample_weight)
+
+    def n_fits(self):
+        path = Path(self.log)
+        return len(path.read_text().splitlines()) if path.exists() else 0

@@ -1,0 +1,123 @@
+"""Results that are computed once and kept on disk, under what they depend on."""
+
+import functools
+import hashlib
+import inspect
+import os
+import pickle
+import types
+import warnings
+
+import joblib
+import pandas as pd
+import torch
+from joblib import Memory
+from sklearn.base import BaseEstimator
+from skorch import NeuralNet
+from torch import nn
+
+# Parameters of estimators that say how to compute a result, and not which.
+_WITHOUT_EFFECT = {"n_jobs", "verbose", "memory", "pre_dispatch"}
+
+
+def content_key(*values):
+    """Return a hash of what `values` are, the same in every process and session.
+
+    Estimators count with their class and all they hold, but for `n_jobs`, `verbose`
+    and the like; functions and classes with their source.
+
+    Raises
+    ------
+    pickle.PicklingError
+        If part of a value cannot be pickled.
+    """
+    return joblib.hash([_plain(value) for value in values])
+
+
+def _plain(value):
+    """Return what `joblib.hash` can tell apart by content, and only by that."""
+    match value:
+        case BaseEstimator() | NeuralNet():
+            attributes = vars(value).items()
+            held = {k: _plain(v) for k, v in attributes if k not in _WITHOUT_EFFECT}
+            return _plain(type(value)), held
+        case nn.Module():
+            return _plain(type(value)), _plain(vars(value))
+        case torch.Tensor():
+            array = value.detach().cpu().reshape(-1).view(torch.uint8).numpy()
+            return str(value.dtype), tuple(value.shape), array
+        case pd.DataFrame():
+            columns = [_plain(value.iloc[:, i]) for i in range(value.shape[1])]
+            return list(value.columns), columns
+        case pd.Series():
+            return str(value.dtype), value.to_numpy(), value.index.to_numpy()
+        case functools.partial():
+            return _plain([value.func, value.args, value.keywords])
+        case type() | types.FunctionType():
+            return value.__module__, value.__qualname__, _source(value)
+        case dict():
+            return {key: _plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return type(value).__name__, [_plain(item) for item in value]
+    return value
+
+
+@functools.lru_cache
+def _source(value):
+    try:
+        return inspect.getsource(value)
+    except (OSError, TypeError):  # written in C, or at a prompt
+        return None
+
+
+def computed_once(memory, key, compute):
+    """Return ``compute()``, or what it returned before for the same key.
+
+    Parameters
+    ----------
+    memory : str, path or joblib.Memory
+        Where results are kept.
+    key : str
+        What the result depends on, as `content_key` returns it.
+    compute : callable
+        Called without arguments. A result that cannot be pickled is not kept, and one
+        that cannot be read is computed again, each with a warning.
+    """
+    if not isinstance(memory, Memory):
+        memory = Memory(os.fspath(memory), verbose=0)
+    # Not memory.cache, which forgets results when the source of a function changes or
+    # is being written by another process. The key has all that counts.
+    store, place = memory.store_backend, ["skdistill", key]
+    if store is None:
+        return compute()
+    if store.contains_item(place):
+        try:
+            return _unpacked(store.load_item(place, verbose=0))
+        except Exception as error:
+            # Whatever a file that was cut off or overwritten may raise.
+            _warn(f"A result in {memory.location} is damaged; it is made anew", error)
+    result = compute()
+    try:
+        packed = _packed(result)
+    except Exception as error:  # pickle raises several kinds
+        _warn(f"A result cannot be kept in {memory.location}", error)
+    else:
+        store.dump_item(place, packed, verbose=0)
+    return result
+
+
+def _warn(what, error):
+    warnings.warn(f"{what}: {type(error).__name__}: {error}", UserWarning)
+
+
+def _packed(result):
+    """Return the pickled result, with a checksum of it."""
+    content = pickle.dumps(result, protocol=pickle.HIGHEST_PROTOCOL)
+    return hashlib.sha256(content).hexdigest(), content
+
+
+def _unpacked(packed):
+    checksum, content = packed
+    if hashlib.sha256(content).hexdigest() != checksum:
+        raise ValueError("its checksum is wrong")
+    return pickle.loads(content)
