@@ -4,7 +4,6 @@ import functools
 import pickle
 import subprocess
 import sys
-import textwrap
 
 import numpy as np
 import pandas as pd
@@ -84,12 +83,13 @@ def test_another_process_finds_it(binary, model, teacher, tmp_path):
     fitted = model.fit(*binary)
     path = tmp_path / "model.pickle"
     path.write_bytes(pickle.dumps((clone(model), *binary, fitted)))
-    code = f"""
-    import pickle
+    code = f"""if True:
+        import pickle
+        from pathlib import Path
         model, X, y, fitted = pickle.loads(Path({str(path)!r}).read_bytes())
-    assert (model.fit(X, y).predict_proba(X) == fitted.predict_proba(X)).all()
+        assert (model.fit(X, y).predict_proba(X) == fitted.predict_proba(X)).all()
     """
-    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
+    subprocess.run([sys.executable, "-c", code], check=True)
     assert teacher.n_fits() == 1
 
 
