@@ -47,13 +47,14 @@ def validate_classification(estimator, X, y, sample_weight):
             f"{estimator.classes_.tolist()[0]!r}."
         )
     if sample_weight is not None:
-        sample_weight = _validated_weight(sample_weight, X)
+        sample_weight = validated_weight(sample_weight, X)
     # torch takes no negative strides.
     X = np.ascontiguousarray(X)
     return X, y.astype(np.int64, copy=False), sample_weight
 
 
-def _validated_weight(sample_weight, X):
+def validated_weight(sample_weight, X):
+    """Return the weights checked, and scaled as `validate_classification` says."""
     weight = check_array(
         sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
     )

@@ -424,9 +424,12 @@ class DistilledClassifier(
             student = train_net(
                 net, X, y, seed=seed, name=_STUDENT, loss=loss, rows=rows, **shown
             )
+        self._take_student(student)
+
+    def _take_student(self, student):
         self.student_ = student
-        self.n_iter_ = len(self.student_.history)
-        self.loss_curve_ = self.student_.history[:, "train_loss"]
+        self.n_iter_ = len(student.history)
+        self.loss_curve_ = student.history[:, "train_loss"]
 
     def _logits(self, X):
         return nets_logits(self, [self.student_], X)[0]

@@ -1,5 +1,6 @@
 """The teacher: an ensemble of networks that vote with their mean logit."""
 
+from copy import copy
 from numbers import Integral, Real
 
 import numpy as np
@@ -216,13 +217,43 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
             net = self._member(X)
             self.engine_ = self._chosen_engine(net)
             X, y, rows = without_weightless(X, y, sample_weight=sample_weight)
-            fit_members = {"vectorized": self._fit_stacked, "joblib": self._fit_each}
             total = self.n_estimators * net.max_epochs
             with epoch_progress(
                 total, description="teacher", verbose=self.verbose
             ) as bar:
-                self.estimators_ = fit_members[self.engine_](net, X, y, rows, bar)
+                if self.engine_ == "vectorized":
+                    (self.estimators_,) = self._fit_stacked(net, X, y, [rows], bar)
+                else:
+                    self.estimators_ = self._fit_each(net, X, y, rows, bar)
         return self
+
+    def fitted_on_subsets(self, X, y, subsets, *, bar):
+        """Return a copy fitted on each of several subsets of the rows, in one stack.
+
+        Parameters
+        ----------
+        X, y : ndarray
+            As `validate_classification` returns them, which has set what it sets.
+        subsets : list of dict
+            The `rows` of each subset, and perhaps their `sample_weight`.
+        bar : tqdm
+
+        Returns
+        -------
+        list of EnsembleTeacher, or None
+            None if the networks cannot be stacked, or are not to be.
+        """
+        self._validate_params()
+        net = self._member(X)
+        self.engine_ = self._chosen_engine(net)
+        if self.engine_ != "vectorized":
+            return None
+        teachers = []
+        for members in self._fit_stacked(net, X, y, subsets, bar):
+            teacher = copy(self)
+            teacher.estimators_ = members
+            teachers.append(teacher)
+        return teachers
 
     def _member(self, X):
         """Return the unfitted net that all members are copies of."""
@@ -252,21 +283,21 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
     def _names_and_seeds(self):
         seeds = draw_seeds(self.random_state, self.n_estimators)
         names = [f"member {i} of EnsembleTeacher" for i in range(self.n_estimators)]
-        return zip(names, seeds, strict=True)
+        return list(zip(names, seeds, strict=True))
 
-    def _fit_stacked(self, net, X, y, rows, bar):
-        members = [
-            Replica(name, seed, **rows) for name, seed in self._names_and_seeds()
+    def _fit_stacked(self, net, X, y, subsets, bar):
+        """Return the members trained on each of the subsets."""
+        replicas = [
+            Replica(name, seed, **subset)
+            for subset in subsets
+            for name, seed in self._names_and_seeds()
         ]
-        return train_stacked(
-            net,
-            X,
-            y,
-            members,
-            n_classes=len(self.classes_),
-            bar=bar,
-            verbose=self.verbose,
+        n_classes = len(self.classes_)
+        nets = train_stacked(
+            net, X, y, replicas, n_classes=n_classes, bar=bar, verbose=self.verbose
         )
+        n = self.n_estimators
+        return [nets[start : start + n] for start in range(0, len(nets), n)]
 
     def _fit_each(self, net, X, y, rows, bar):
         # Processes would only take turns on a GPU, each with a copy of torch there.
