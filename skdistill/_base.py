@@ -123,25 +123,30 @@ def refuse_overridden(estimator, part, names):
 class LogitsClassifierMixin:
     """`predict` and its kin, out of the `_logits` of a chunk of float32 rows."""
 
-    def _in_chunks(self, X, then=None):
-        """Return the logits of all rows, with `then` applied to each chunk of them.
+    def _chunks(self, X):
+        """Iterate over chunks of the rows and their logits.
 
         Rows are cast and checked chunk by chunk: for an array, this needs no memory
         beside input and output that grows with them.
         """
-        X = self._checked_form(X)
-        out = np.empty((len(X), len(self.classes_)), dtype=np.float32)
         for start in range(0, len(X), PREDICT_CHUNK):
             chunk = slice(start, start + PREDICT_CHUNK)
-            logits = self._logits(self._finite_float32(X[chunk]))
+            yield chunk, self._logits(self._finite_float32(X[chunk]))
+
+    def _in_chunks(self, X, then=None):
+        """Return the logits of all rows, with `then` applied to each chunk of them."""
+        X = self._checked_form(X)
+        out = np.empty((len(X), len(self.classes_)), dtype=np.float32)
+        for chunk, logits in self._chunks(X):
             out[chunk] = logits if then is None else then(logits)
         return out
 
     def _checked_form(self, X):
-        # validate_data takes several times as long as a forward pass of one row does.
+        # validate_data takes several times as long as a forward pass of one row does,
+        # and copies what is not float32.
         plain = (
-            type(X) is np.ndarray
-            and X.dtype in (np.float32, np.float64)
+            type(X) in (np.ndarray, np.memmap)
+            and X.dtype.kind in "buif"
             and X.ndim == 2
             and len(X) > 0
             and X.shape[1] == vars(self).get("n_features_in_")
@@ -218,5 +223,8 @@ class LogitsClassifierMixin:
         ndarray of shape (n_samples,)
             The class labels.
         """
-        logits = self._in_chunks(X)
-        return self.classes_[logits.argmax(axis=1)]
+        X = self._checked_form(X)
+        out = np.empty(len(X), dtype=self.classes_.dtype)
+        for chunk, logits in self._chunks(X):
+            out[chunk] = self.classes_[logits.argmax(axis=1)]
+        return out

@@ -6,22 +6,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# Rows of every replica that are gathered at once, for several small batches.
+# What is gathered at once, for several small batches of every replica: at most so many
+# rows of a replica, and numbers of all.
 CHUNK_ROWS = 1024
+CHUNK_NUMBERS = 500_000
 
 
 class ShuffledBatches:
     """Batches in a new random order in every epoch, as an `iterator_train` of skorch.
 
     It takes a whole batch from the dataset at a time, where torch's DataLoader takes a
-    row. The order depends on the seed that torch was given last, and not on what was
-    drawn since.
+    row. All orders follow from one number that it draws from torch's generator.
     """
 
     def __init__(self, dataset, batch_size):
         self.dataset = dataset
         self.batch_size = batch_size
-        self.generator = _order_generator(torch.initial_seed())
+        self.generator = torch.Generator().manual_seed(draw_order_seed())
 
     def __len__(self):
         return -(-len(self.dataset) // self.batch_size)
@@ -32,9 +33,9 @@ class ShuffledBatches:
             yield self.dataset[order[start : start + self.batch_size]]
 
 
-def _order_generator(seed):
-    # Not the seed itself, from which the initial weights are drawn.
-    return torch.Generator().manual_seed(seed ^ 0x0BDE5)
+def draw_order_seed():
+    """Return a seed for the order of the batches, drawn from torch's generator."""
+    return int(torch.randint(2**62, ()))
 
 
 class StackedChunk(NamedTuple):
@@ -64,24 +65,26 @@ class StackedBatches:
     replicas : list
         With the attributes of `skdistill._vectorized.Replica`. All have the same
         number of batches.
+    order_seeds : list of int
+        What `draw_order_seed` returned for each of the replicas.
     batch_size : int
     shuffle : bool
         False leaves the rows in their order.
     """
 
-    def __init__(self, X, y, replicas, *, batch_size, shuffle):
+    def __init__(self, X, y, replicas, order_seeds, *, batch_size, shuffle):
         self.X, self.y = X, y
         self.batch_size = batch_size
         self.shuffle = shuffle
         keys = [
-            (r.seed, id(r.rows), id(r.sample_weight), id(r.teacher_logits))
-            for r in replicas
+            (seed, id(r.rows), id(r.sample_weight), id(r.teacher_logits))
+            for r, seed in zip(replicas, order_seeds, strict=True)
         ]
         sources = dict(zip(keys, replicas, strict=True))
         positions = {key: position for position, key in enumerate(sources)}
         self.source_of = torch.tensor([positions[key] for key in keys], device=X.device)
         replicas = list(sources.values())
-        self.generators = [_order_generator(replica.seed) for replica in replicas]
+        self.generators = [torch.Generator().manual_seed(seed) for seed, *_ in sources]
         self.n_rows = [len(X if r.rows is None else r.rows) for r in replicas]
         self.rows = _column([r.rows for r in replicas], np.arange(len(X)), X.device)
         weights = [r.sample_weight for r in replicas]
@@ -95,7 +98,8 @@ class StackedBatches:
         order = self._order()
         size = self.batch_size
         last = (order.shape[1] - 1) // size * size
-        chunk = max(1, CHUNK_ROWS // size) * size
+        numbers = len(order) * size * self.X.shape[1]
+        chunk = max(1, min(CHUNK_ROWS // size, CHUNK_NUMBERS // numbers)) * size
         for start in range(0, last, chunk):
             positions = order[:, start : min(start + chunk, last)]
             n_rows = order.new_full((len(order),), size)

@@ -30,7 +30,7 @@ from skdistill._base import (
     validate_classification,
     without_weightless,
 )
-from skdistill._forward import nets_logits
+from skdistill._forward import forget, nets_logits
 from skdistill._losses import DistillationLoss
 from skdistill._memory import computed_once, content_key
 from skdistill._modules import StudentModel
@@ -263,6 +263,7 @@ class DistilledClassifier(
             If a parameter or the data is invalid, before any training; or if the
             student's loss stops being finite. The estimator is then as it was.
         """
+        forget(self)
         with all_or_nothing(self):
             X_student, y_index, weight = validate_classification(
                 self, X, y, sample_weight
@@ -412,7 +413,7 @@ class DistilledClassifier(
         )
         soft = {"temperature": self.temperature, "alpha": self.alpha}
         shown = {"bar": bar, "verbose": self.verbose}
-        if why_not_stacked(net, self.n_features_in_) is None:
+        if why_not_stacked(net, X) is None:
             # A stack of one has less overhead than skorch's own loop.
             replica = Replica(_STUDENT, seed, **rows, **soft)
             n_classes = len(self.classes_)

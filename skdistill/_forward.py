@@ -52,6 +52,11 @@ def nets_logits(owner, nets, X):
         return torch.stack([_forward(layers, X) for layers in plan.layers]).numpy()
 
 
+def forget(owner):
+    """Forget the nets of an estimator, which is about to get others."""
+    _plans.pop(owner, None)
+
+
 def _net_logits(net, X):
     if net.module_.training:  # after a partial_fit of the user's
         net.module_.eval()
@@ -89,6 +94,7 @@ class _Plan:
             for part in parts
             for hooks in (part._forward_hooks, part._forward_pre_hooks)
         ]
+        self.attributes = [vars(part) for part in parts]
         self.children = [part._modules for part in parts if part._modules]
         self.parameters = [part._parameters for part in parts if part._parameters]
         self.state = self._state()
@@ -108,6 +114,7 @@ class _Plan:
     def _state(self):
         return (
             any(self.hooks),
+            ["forward" in attributes for attributes in self.attributes],
             list(_values(self.children)),
             list(map(id, _values(self.parameters))),
         )
@@ -129,6 +136,8 @@ class _Stack:
         # Fused optimizers and `.data` get past torch's count of what is written, but
         # hardly past a value of every parameter.
         self.values = [p.detach().numpy().ravel()[:1].item for p in self.parameters]
+        # Tensors of torch.inference_mode have no count.
+        self.counted = [p for p in self.parameters if not p.is_inference()]
         self.written = self._written()
         with torch.no_grad():
             self.layers = [
@@ -145,7 +154,7 @@ class _Stack:
 
     def _written(self):
         return (
-            [parameter._version for parameter in self.parameters],
+            [parameter._version for parameter in self.counted],
             [pointer() for pointer in self.pointers],
             [value() for value in self.values],
         )

@@ -49,10 +49,10 @@ class StackedTargets(NamedTuple):
     soft: Tensor | None
     """The teacher's probabilities, each with the weight of its row."""
     soft_share: Tensor | None
+    log_teacher: Tensor | None
+    """The logarithms of the teacher's probabilities."""
     gradient: Tensor
     """What the gradient of the logits would be for a student of probability 0."""
-    offset: Tensor
-    """The part of the loss that does not depend on the student."""
 
     def by_batch(self) -> "Iterator[StackedTargets]":
         """Iterate over the batches."""
@@ -87,8 +87,7 @@ def stacked_targets(
     hard_share = (1 - alpha) * share
     hard = hard_share * F.one_hot(y, n_classes)
     if teacher_logits is None:
-        offset = hard.new_zeros(hard.shape[:2])
-        return StackedTargets(hard, hard_share, None, None, hard, offset)
+        return StackedTargets(hard, hard_share, None, None, None, hard)
     log_teacher = F.log_softmax(teacher_logits / temperature, dim=-1)
     soft = alpha * temperature**2 * share * log_teacher.exp()
     return StackedTargets(
@@ -96,8 +95,8 @@ def stacked_targets(
         hard_share,
         soft,
         alpha * temperature * share,
+        log_teacher,
         hard + soft / temperature,
-        (soft * log_teacher).sum(dim=(-2, -1)),
     )
 
 
@@ -121,14 +120,15 @@ def loss_and_gradient(
     gradient : Tensor of shape (n_students, n_rows, n_classes)
         Of the loss, with respect to the logits.
     """
+    hard, hard_share, soft, soft_share, log_teacher, target_gradient = targets
     log_proba = F.log_softmax(logits, dim=-1)
-    fit = targets.hard * log_proba
-    gradient = log_proba.exp_().mul_(targets.hard_share)
-    if targets.soft is not None and targets.soft_share is not None:
+    fit = hard * log_proba
+    gradient = log_proba.exp_().mul_(hard_share)
+    if soft is not None and soft_share is not None and log_teacher is not None:
         log_proba = F.log_softmax(logits / temperature, dim=-1)
-        fit.addcmul_(targets.soft, log_proba)
-        gradient.addcmul_(log_proba.exp_(), targets.soft_share)
-    return targets.offset - fit.sum(dim=(-2, -1)), gradient.sub_(targets.gradient)
+        gradient.addcmul_(log_proba.exp(), soft_share)
+        fit.addcmul_(soft, log_proba.sub_(log_teacher))
+    return -fit.sum(dim=(-2, -1)), gradient.sub_(target_gradient)
 
 
 class DistillationLoss(nn.Module):

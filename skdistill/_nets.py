@@ -149,6 +149,7 @@ def prepared(net, X, n_classes, name):
 
     A trial net is initialized and predicts a few rows; `net` itself stays unfitted.
     """
+    net.set_params(device=chosen_device(net.device))
     _check_device(net.device)
     if net.max_epochs < 1:
         raise ValueError(f"max_epochs of {name} must be >= 1. Got {net.max_epochs}.")
@@ -171,7 +172,13 @@ def isolated_randomness(seed, device):
     """
     device = torch.device(device)
     cuda = [device] if device.type == "cuda" else []
-    with _seeding, torch.random.fork_rng(cuda), warnings.catch_warnings():
+    with (
+        _seeding,
+        torch.random.fork_rng(cuda),
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        warnings.catch_warnings(),
+    ):
         # Training only reads its arrays, and joblib hands out read-only ones.
         warnings.filterwarnings("ignore", "The given NumPy array is not writ")
         random_state = random.getstate()

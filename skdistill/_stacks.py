@@ -11,7 +11,7 @@ from skdistill._modules import StudentModel, TeacherModel
 # With more, what is left is scaled up by so much that rounding p shows.
 MAX_DROPOUT = 0.99
 # Rows of every copy for which dropout is drawn at once.
-CHUNK_ROWS = 256
+MASK_ROWS = 256
 
 
 def stack(modules, seeds, n_rows):
@@ -32,6 +32,11 @@ def stack(modules, seeds, n_rows):
         The first if the modules are made of Linear, ReLU and Dropout.
     """
     layers = plain_layers(modules[0])
+    if layers is not None:
+        linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
+        of_layers = [p for layer in linear for p in (layer.weight, layer.bias)]
+        if list(map(id, of_layers)) != list(map(id, modules[0].parameters())):
+            layers = None
     dropout = {} if layers is None else _dropout_after(layers)
     if layers is None or max(dropout.values(), default=0) > MAX_DROPOUT:
         return StackedModule(modules)
@@ -88,7 +93,6 @@ class StackedModule(_Stack):
             named = dict(zip(self.names, parameters, strict=True))
             return functional_call(self.module, named, (X,))
 
-        self.module.train()
         self.logits = vmap(call, randomness="different")(self.parameters, X)
         return self.logits.detach()
 
@@ -160,7 +164,7 @@ class _Masks:
     """
 
     def __init__(self, dropout, widths, seeds, n_rows, like):
-        self.n_steps = max(1, CHUNK_ROWS // n_rows)
+        self.n_steps = max(1, MASK_ROWS // n_rows)
         self.step = 0
         self.thresholds = {layer: round(p * 2**16) for layer, p in dropout.items()}
         self.masks = {
@@ -168,8 +172,12 @@ class _Masks:
             for layer in dropout
         }
         n_integers = sum(mask[:, 0].numel() for mask in self.masks.values())
+        # 64 bits at a time are the fastest, but Apple's GPUs cannot draw all of them.
+        on_cpu = like.device.type == "cpu"
+        n_bits, dtype = (64, torch.int64) if on_cpu else (32, torch.int32)
+        self.limits = -(2 ** (n_bits - 1)), None if on_cpu else 2**31
         self.bits = torch.empty(
-            len(seeds), -(-n_integers // 4), dtype=torch.int64, device=like.device
+            len(seeds), -(-16 * n_integers // n_bits), dtype=dtype, device=like.device
         )
         # Not the seeds themselves, from which the initial weights are drawn.
         self.generators = [
@@ -189,7 +197,7 @@ class _Masks:
 
     def _draw(self):
         for bits, generator in zip(self.bits, self.generators, strict=True):
-            bits.random_(-(2**63), None, generator=generator)
+            bits.random_(*self.limits, generator=generator)
         integers = self.bits.view(torch.int16)
         start = 0
         for layer, mask in self.masks.items():
@@ -231,6 +239,6 @@ def _dropout_after(layers):
     for layer in layers:
         if isinstance(layer, nn.Linear):
             n_linear += 1
-        elif isinstance(layer, nn.Dropout) and layer.p > 0:
+        elif isinstance(layer, nn.Dropout) and layer.training and layer.p > 0:
             dropout[n_linear - 1] = layer.p
     return dropout

@@ -17,7 +17,7 @@ from skdistill._base import (
     validate_classification,
     without_weightless,
 )
-from skdistill._forward import nets_logits
+from skdistill._forward import forget, nets_logits
 from skdistill._modules import TeacherModel
 from skdistill._nets import check_member, mlp_net, prepared, train_net
 from skdistill._progress import epoch_progress
@@ -212,10 +212,11 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
             If a parameter or the data is invalid, before any training; or if the loss
             of a network stops being finite. The estimator is then as it was.
         """
+        forget(self)
         with all_or_nothing(self):
             X, y, sample_weight = validate_classification(self, X, y, sample_weight)
             net = self._member(X)
-            self.engine_ = self._chosen_engine(net)
+            self.engine_ = self._chosen_engine(net, X)
             X, y, rows = without_weightless(X, y, sample_weight=sample_weight)
             total = self.n_estimators * net.max_epochs
             with epoch_progress(
@@ -245,7 +246,7 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
         """
         self._validate_params()
         net = self._member(X)
-        self.engine_ = self._chosen_engine(net)
+        self.engine_ = self._chosen_engine(net, X)
         if self.engine_ != "vectorized":
             return None
         teachers = []
@@ -267,10 +268,10 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
             check_member(net)
         return prepared(net, X, len(self.classes_), "the networks of EnsembleTeacher")
 
-    def _chosen_engine(self, net):
+    def _chosen_engine(self, net, X):
         if self.engine == "joblib":
             return "joblib"
-        reason = why_not_stacked(net, self.n_features_in_)
+        reason = why_not_stacked(net, X)
         if reason is None:
             return "vectorized"
         if self.engine == "vectorized":

@@ -15,11 +15,12 @@ from sklearn.base import clone
 from skorch import NeuralNetClassifier
 from skorch.callbacks import LRScheduler
 from skorch.dataset import Dataset
+from skorch.utils import to_tensor
 from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader
 
-from skdistill._batches import ShuffledBatches, StackedBatches
+from skdistill._batches import ShuffledBatches, StackedBatches, draw_order_seed
 from skdistill._losses import loss_and_gradient, stacked_targets
 from skdistill._nets import (
     check_weights,
@@ -28,7 +29,7 @@ from skdistill._nets import (
     run,
     settled,
 )
-from skdistill._stacks import StackedModule, stack
+from skdistill._stacks import StackedModule, plain_layers, stack
 
 # Replicas that step together share the overhead of a step. With more parameters than
 # these between them, they fall out of the processor's cache from one step to the next;
@@ -69,22 +70,22 @@ class Replica(NamedTuple):
 # --- What can be stacked --------------------------------------------------------------
 
 
-def why_not_stacked(net, n_features):
+def why_not_stacked(net, X):
     """Return why replicas of `net` must be trained one by one, or None.
 
     Parameters
     ----------
     net : skorch.NeuralNet
         The net, unfitted, with a module class.
-    n_features : int
-        Number of features that its module is to take.
+    X : ndarray of shape (n_samples, n_features), dtype float32
+        The rows, of which a few are tried.
 
     Returns
     -------
     str or None
         A clause, such as "its optimizer is LBFGS".
     """
-    return next(_net_reasons(net), None) or next(_module_reasons(net, n_features), None)
+    return next(_net_reasons(net), None) or next(_module_reasons(net, X[:5]), None)
 
 
 def _net_reasons(net):
@@ -122,7 +123,7 @@ def _is_schedule(callback):
     )
 
 
-def _module_reasons(net, n_features):
+def _module_reasons(net, X):
     with isolated_randomness(0, net.device):
         modules = [clone(net).initialize().module_ for _ in range(2)]
         name = type(modules[0]).__name__
@@ -134,11 +135,49 @@ def _module_reasons(net, n_features):
         if {parameter.dtype for parameter in parameters} != {torch.float32}:
             yield f"{name} has parameters that are not float32, or none"
         try:
-            trial = stack(modules, seeds=[0, 1], n_rows=2)
-            X = torch.zeros(2, 2, n_features, device=net.device)
-            trial.backward(torch.ones_like(trial.forward(X)))
+            reason = _failed_trial(modules, to_tensor(X, net.device))
         except Exception as error:
-            yield f"{name} does not work in a stack: {error}"
+            reason = f"does not work in a stack: {error}"
+        if reason is not None:
+            yield f"{name} {reason}"
+
+
+def _failed_trial(modules, X):
+    """Return how a stack of the modules differs from each alone, if it does.
+
+    Tried without dropout. Hooks, layers that are used twice, and modules that differ in
+    more than parameters need no list of what to look for.
+    """
+    for module in modules:
+        module.eval()
+    before = [_attributes(module) for module in modules]
+    trial = stack(modules, seeds=[0, 1], n_rows=len(X))
+    outputs = trial.forward(X.expand(len(modules), *X.shape)).clone()
+    slope = torch.linspace(-1, 1, outputs.numel(), device=X.device).view_as(outputs)
+    trial.backward(slope)
+    for index, module in enumerate(modules):
+        alone = module(X)
+        alone.backward(slope[index])
+        pairs = [(alone, outputs[index])]
+        for parameter, gradients in zip(
+            module.parameters(), trial.gradients, strict=True
+        ):
+            if parameter.grad is not None:
+                pairs.append((parameter.grad, gradients[index]))
+        if not all(torch.allclose(*pair, rtol=1e-3, atol=1e-4) for pair in pairs):
+            return "computes something else in a stack"
+    if [_attributes(module) for module in modules] != before:
+        return "is changed by its forward"
+    return None
+
+
+def _attributes(module):
+    """Return the identities of what a module and its parts hold."""
+    return [
+        {name: id(value) for name, value in {**vars(part), **held}.items()}
+        for part in module.modules()
+        for held in (part._parameters, part._buffers, part._modules)
+    ]
 
 
 # --- Training -------------------------------------------------------------------------
@@ -148,9 +187,10 @@ def train_stacked(net, X, y, replicas, *, n_classes, bar=None, verbose=0):
     """Train a copy of `net` for each of `replicas`; return them as `train_net` does.
 
     A replica comes out as it would alone, up to the rounding of floats: initialization,
-    batch order and dropout are drawn from its own seed. They are trained on as many
-    threads as torch would use, in blocks that do not depend on how many those are, so
-    that the result does not either.
+    batch order and dropout are drawn from its own seed; but for dropout in modules of
+    more than plain layers, which is drawn for all of them at once. They are trained on
+    as many threads as torch would use, in blocks that do not depend on how many those
+    are, so that the result does not either.
 
     Parameters
     ----------
@@ -176,12 +216,15 @@ def train_stacked(net, X, y, replicas, *, n_classes, bar=None, verbose=0):
     """
     net = clone(net).set_params(verbose=int(verbose >= 2))
     n_threads = torch.get_num_threads()
-    nets = []
+    nets, order_seeds = [], []
     for replica in replicas:
         with isolated_randomness(replica.seed, net.device):
             nets.append(clone(net).initialize())
+            # Where ShuffledBatches would draw it.
+            order_seeds.append(draw_order_seed())
     with isolated_randomness(replicas[0].seed, net.device):
         stacked = _StackedNet(**net.get_params(deep=False))
+        stacked.order_seeds_ = order_seeds
         stacked.train(nets, X, y, replicas, n_classes, n_threads, bar)
     for index, (fitted, replica) in enumerate(zip(nets, replicas, strict=True)):
         fitted.check_data(X, y if replica.rows is None else y[replica.rows])
@@ -224,11 +267,16 @@ class _StackedNet(NeuralNetClassifier):
         n_rows = [len(X if r.rows is None else r.rows) for r in self.replicas_]
         self.n_batches_ = -(-np.array(n_rows) // batch_size)
         n_parameters = sum(parameter.numel() for parameter in modules[0].parameters())
-        for indices in _partition(self.n_batches_, n_parameters, X.device):
+        # Other modules might see the rows that fill up the last batch of a block.
+        sizes = (
+            np.array(n_rows) if plain_layers(modules[0]) is None else self.n_batches_
+        )
+        for indices in _partition(sizes, n_parameters, X.device):
             yield _Block(
                 indices,
                 [modules[index] for index in indices],
                 [self.replicas_[index] for index in indices],
+                [self.order_seeds_[index] for index in indices],
                 X,
                 y,
                 n_classes=self.n_classes_,
@@ -296,10 +344,10 @@ class _StackedNet(NeuralNetClassifier):
             best = min(best, loss)
 
 
-def _partition(n_batches, n_parameters, device):
-    """Return the indices of the replicas of each block: all have as many batches."""
-    for n in np.unique(n_batches):
-        indices = np.flatnonzero(n_batches == n)
+def _partition(sizes, n_parameters, device):
+    """Return the indices of the replicas of each block: all are of one size."""
+    for size in np.unique(sizes):
+        indices = np.flatnonzero(sizes == size)
         if device.type != "cpu":
             yield indices
             continue
@@ -314,11 +362,21 @@ class _Block:
     """Replicas that take every step together, with an optimizer for all of them."""
 
     def __init__(
-        self, indices, modules, replicas, X, y, *, n_classes, batch_size, shuffle
+        self,
+        indices,
+        modules,
+        replicas,
+        order_seeds,
+        X,
+        y,
+        *,
+        n_classes,
+        batch_size,
+        shuffle,
     ):
         self.indices = indices
         self.batches = StackedBatches(
-            X, y, replicas, batch_size=batch_size, shuffle=shuffle
+            X, y, replicas, order_seeds, batch_size=batch_size, shuffle=shuffle
         )
         self.stack = stack(modules, [replica.seed for replica in replicas], batch_size)
         self.temperature = X.new_tensor([[[r.temperature]] for r in replicas])

@@ -103,15 +103,21 @@ def test_feature_names_are_still_checked(binary):
         model.predict(frame[list("bacdef")])
 
 
-def test_memory_grows_with_the_output_alone(model):
-    X = np.zeros((400_000, 6))  # as float32 another 9.6 MB
+@pytest.mark.parametrize("method", ["predict", "predict_proba"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64, "memmap"])
+def test_memory_grows_with_the_output_alone(model, tmp_path, method, dtype):
+    shape = 400_000, 6  # as float32 9.6 MB
+    if dtype == "memmap":
+        X = np.memmap(tmp_path / "X", dtype=np.float64, mode="w+", shape=shape)
+    else:
+        X = np.zeros(shape, dtype=dtype)
     tracemalloc.start()
     try:
-        proba = model.predict_proba(X)
+        out = getattr(model, method)(X)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < proba.nbytes + 2_000_000
+    assert peak < out.nbytes + 2_000_000
 
 
 def test_concurrent_predictions_are_right(model, many_rows):

@@ -14,7 +14,7 @@ from skdistill._batches import ShuffledBatches
 from skdistill._nets import chosen_device, mlp_net, train_net
 from skdistill._stacks import StackedLayers, StackedModule
 from skdistill._vectorized import Replica, _Block
-from tests.nets import LogitModule, small_distilled, small_teacher
+from tests.nets import LogitModule, small_distilled, small_net, small_teacher
 
 GPUS = [
     pytest.param(
@@ -73,6 +73,7 @@ def test_a_step_mixes_no_devices(module, stack, taught):
         [0, 1],
         [module(6, 2).to("meta") for _ in replicas],
         replicas,
+        [0, 1],
         X,
         y,
         n_classes=2,
@@ -84,6 +85,12 @@ def test_a_step_mixes_no_devices(module, stack, taught):
     # The end of the epoch, where the losses come back.
     with pytest.raises(NotImplementedError, match="Cannot copy out of meta tensor"):
         block.run_epoch({}, Event())
+
+
+def test_auto_is_for_own_nets_too(binary):
+    teacher = EnsembleTeacher(small_net(device="auto"), n_estimators=1).fit(*binary)
+    assert teacher.estimators_[0].device == "cpu"
+    assert teacher.estimator.device == "auto"
 
 
 def test_default_nets_take_their_batches_from_the_device(binary, monkeypatch):

@@ -91,6 +91,10 @@ def replace_module(net, X, y):
     net.module_ = LogitModule(X.shape[1], 2)
 
 
+def exchange_forward(net, X, y):
+    net.module_.layers[1].forward = torch.tanh
+
+
 def add_hook(net, X, y):
     net.module_.layers[0].register_forward_hook(lambda *args: args[-1] + 1)
 
@@ -116,6 +120,7 @@ def remove_units(net, X, y):
         replace_activation,
         insert_layer,
         replace_module,
+        exchange_forward,
         add_hook,
         remove_units,
     ],
@@ -199,3 +204,22 @@ def test_a_refit_is_followed(model, binary):
     after = model.predict_logits(X)
     assert not np.allclose(before, after, atol=1e-3)
     np.testing.assert_allclose(after, as_skorch_predicts(model, X), atol=1e-5)
+
+
+def test_the_nets_before_a_refit_are_let_go(model, binary):
+    model.predict(binary[0])
+    module = weakref.ref(nets_of(model)[0].module_)
+    model.fit(*binary)
+    gc.collect()
+    assert module() is None
+
+
+def test_inference_mode_is_no_obstacle(model, binary):
+    X, y = binary
+    expected = model.predict_logits(X)
+    with torch.inference_mode():
+        loaded = pickle.loads(pickle.dumps(model))
+        np.testing.assert_array_equal(loaded.predict_logits(X), expected)
+        model.fit(X, y)
+    np.testing.assert_array_equal(loaded.predict_logits(X), expected)
+    np.testing.assert_array_equal(model.predict_logits(X), expected)

@@ -11,13 +11,14 @@ from skorch.callbacks import EarlyStopping, LRScheduler
 from torch import nn
 
 from skdistill import DistillationLoss, StudentModel, TeacherModel
-from skdistill._batches import ShuffledBatches
+from skdistill._batches import ShuffledBatches, StackedBatches
 from skdistill._nets import mlp_net, train_net
 from skdistill._stacks import StackedLayers, StackedModule, stack
 from skdistill._vectorized import Replica, train_stacked, why_not_stacked
-from tests.nets import LogitModule, small_net
+from tests.nets import LogitModule, global_random_states, small_net, small_teacher
 
 TOLERANCE = 1e-4
+SIX = np.random.default_rng(0).normal(size=(9, 6)).astype(np.float32)
 
 
 def make_net(module=TeacherModel, **params):
@@ -116,7 +117,7 @@ def test_optimizers_come_out_as_alone(binary, params):
     X, y = binary
     net = make_net(lr=0.01, weight_decay=0.0).set_params(**params)
     rows = np.arange(40)
-    assert why_not_stacked(net, 6) is None
+    assert why_not_stacked(net, SIX) is None
     assert_as_alone(net, X, y, [*seeded(0, 1), *seeded(2, rows=rows)])
 
 
@@ -186,7 +187,7 @@ def test_schedules_of_the_learning_rate_come_out_as_alone(binary, policy, monkey
     )
     schedule = LRScheduler(policy, **settings)
     net = make_net().set_params(callbacks=[("schedule", schedule)])
-    assert why_not_stacked(net, 6) is None
+    assert why_not_stacked(net, SIX) is None
     assert_as_alone(net, *binary, seeded(0, 1))
     assert "event_lr" in train(net, *binary, seeded(0))[0].history[0]
 
@@ -224,8 +225,27 @@ def test_any_pure_module_comes_out_as_alone(binary, module):
     net = make_user_net(
         module, iterator_train=ShuffledBatches, optimizer=torch.optim.Adam
     )
-    assert why_not_stacked(net, 6) is None
+    assert why_not_stacked(net, SIX) is None
     assert_as_alone(net, *binary, [*seeded(0, 1), *seeded(2, rows=np.arange(33))])
+
+
+class BatchNormalized(nn.Sequential):
+    """Without buffers, but a row's output depends on the others in the batch."""
+
+    def __init__(self, n_features, n_classes):
+        norm = nn.BatchNorm1d(n_features, track_running_stats=False)
+        super().__init__(norm, nn.Linear(n_features, n_classes))
+
+
+def test_rows_that_see_each_other_see_no_others(binary):
+    net = make_user_net(BatchNormalized, iterator_train=ShuffledBatches)
+    assert why_not_stacked(net, SIX) is None
+    replicas = [
+        *seeded(0, 1, rows=np.arange(35)),
+        *seeded(2, rows=np.arange(47)),
+        *seeded(3, rows=np.arange(41)),
+    ]
+    assert_as_alone(net, *binary, replicas)
 
 
 # --- Replicas do not touch each other -------------------------------------------------
@@ -257,11 +277,6 @@ class Dropping(LogitModule):
         return super().forward(nn.functional.dropout(X, 0.3, self.training))
 
 
-def global_states():
-    numpy_state = np.random.get_state()[1]  # noqa: NPY002
-    return random.getstate(), numpy_state.tolist(), torch.get_rng_state().tolist()
-
-
 @pytest.mark.parametrize(
     "net", [make_net(dropout=0.4), make_user_net(Dropping)], ids=["layers", "module"]
 )
@@ -276,9 +291,9 @@ def test_result_is_bit_identical_and_global_generators_are_left_alone(
         torch.manual_seed(n_threads)
         torch.set_num_threads(n_threads)
         try:
-            before = global_states()
+            before = global_random_states()
             nets = train(net, *binary, seeded(0, 1, 2, 3))
-            after = global_states()
+            after = global_random_states()
             assert torch.get_num_threads() == n_threads
         finally:
             torch.set_num_threads(1)
@@ -287,17 +302,34 @@ def test_result_is_bit_identical_and_global_generators_are_left_alone(
     np.testing.assert_array_equal(*results)
 
 
+def orders(batches, n_epochs=2):
+    return [np.concatenate(list(batches)).tolist() for _ in range(n_epochs)]
+
+
 def test_batches_are_shuffled_anew_in_every_epoch():
     torch.manual_seed(0)
     batches = ShuffledBatches(np.arange(10), batch_size=4)
-    torch.rand(3)
+    torch.manual_seed(0)
     again = ShuffledBatches(np.arange(10), batch_size=4)
-    first, second = np.concatenate(list(batches)), np.concatenate(list(batches))
+    first, second = orders(batches)
     assert [len(batch) for batch in batches] == [4, 4, 2]
     assert len(batches) == 3
     assert sorted(first) == sorted(second) == list(range(10))
-    assert first.tolist() != second.tolist()
-    assert first.tolist() == np.concatenate(list(again)).tolist()
+    assert first != second
+    assert orders(again) == [first, second]
+    # Training a member on does not repeat the batches of its fit.
+    assert orders(ShuffledBatches(np.arange(10), batch_size=4)) != [first, second]
+
+
+@pytest.mark.parametrize("n_features", [1, 100_000])
+def test_what_is_gathered_at_once_is_limited(n_features):
+    X = torch.zeros(1, 1).expand(3000, n_features)
+    y = torch.zeros(3000, dtype=torch.int64)
+    batches = StackedBatches(X, y, seeded(0, 1), [0, 1], batch_size=2, shuffle=True)
+    chunk = next(iter(batches))
+    n_batches, n_replicas, n_rows, _ = chunk.X.shape
+    assert (n_replicas, n_rows) == (2, 2)
+    assert n_batches == (512 if n_features == 1 else 1)
 
 
 # --- Dropout --------------------------------------------------------------------------
@@ -447,6 +479,65 @@ class UnusedModule(LogitModule):
         self.unused = nn.Linear(2, 2)
 
 
+class WithAside(TeacherModel):
+    """As TeacherModel computes, but for a layer that nothing passes through."""
+
+    def __init__(self, n_features, n_classes):
+        super().__init__(n_features, n_classes, (8,))
+        self.aside = nn.Linear(2, 2)
+
+
+class TwiceTheSameLayer(nn.Sequential):
+    def __init__(self, n_features, n_classes):
+        same = nn.Linear(8, 8)
+        first, last = nn.Linear(n_features, 8), nn.Linear(8, n_classes)
+        relu = nn.ReLU()
+        super().__init__(first, relu, same, relu, same, relu, last)
+
+
+class SparseModule(LogitModule):
+    def __init__(self, n_features, n_classes):
+        super().__init__(n_features, n_classes)
+        mask = torch.eye(*self.layers[0].weight.shape)
+        self.layers[0].weight.register_hook(lambda gradient: gradient * mask)
+
+
+class ReversingModule(LogitModule):
+    def __init__(self, n_features, n_classes):
+        super().__init__(n_features, n_classes)
+        self.layers[1].register_full_backward_hook(
+            lambda layer, gradients, _: (-gradients[0],)
+        )
+
+
+class PickingModule(LogitModule):
+    """Each takes features of its own."""
+
+    def __init__(self, n_features, n_classes):
+        super().__init__(n_features, n_classes)
+        self.scale = torch.rand(n_features)
+
+    def forward(self, X):
+        return super().forward(X * self.scale)
+
+
+class KeepingModule(LogitModule):
+    def forward(self, X):
+        self.seen = X
+        return super().forward(X)
+
+
+class LearningModule(LogitModule):
+    """Sets itself up by the first batch."""
+
+    mean = None
+
+    def forward(self, X):
+        if self.mean is None:
+            self.mean = X.mean(dim=0).detach()
+        return super().forward(X - self.mean)
+
+
 class NetOfMyOwn(NeuralNetClassifier):
     pass
 
@@ -469,25 +560,32 @@ class NetOfMyOwn(NeuralNetClassifier):
         ({"module": FrozenModule}, "FrozenModule has frozen parameters"),
         ({"module": BranchingModule}, "BranchingModule does not work in a stack: "),
         ({"module": UnusedModule}, "UnusedModule does not work in a stack: "),
+        ({"module": WithAside}, "WithAside does not work in a stack: "),
+        ({"module": TwiceTheSameLayer}, "TwiceTheSameLayer does not work in a stack"),
+        ({"module": SparseModule}, "SparseModule computes something else"),
+        ({"module": ReversingModule}, "ReversingModule .*(not work|something else)"),
+        ({"module": PickingModule}, "PickingModule computes something else"),
+        ({"module": KeepingModule}, "KeepingModule is changed by its forward"),
+        ({"module": LearningModule}, "LearningModule (is changed|does not work)"),
         ({"module": LogitModule(6, 2)}, "module is an instance"),
     ],
 )
 def test_reasons_not_to_stack(params, reason):
     net = make_user_net(**params)
-    assert re.search(reason, why_not_stacked(net, 6))
+    assert re.search(reason, why_not_stacked(net, SIX))
 
 
 def test_a_subclass_of_the_net_is_not_stacked():
     net = NetOfMyOwn(LogitModule)
-    assert why_not_stacked(net, 6) == (
+    assert why_not_stacked(net, SIX) == (
         "it is a NetOfMyOwn, which may train in a way of its own"
     )
 
 
 @pytest.mark.parametrize("callbacks", [None, [], "disable"])
 def test_nothing_speaks_against_a_plain_net(callbacks):
-    assert why_not_stacked(make_user_net(callbacks=callbacks), 6) is None
-    assert why_not_stacked(make_net(), 6) is None
+    assert why_not_stacked(make_user_net(callbacks=callbacks), SIX) is None
+    assert why_not_stacked(make_net(), SIX) is None
 
 
 # --- Errors and results ---------------------------------------------------------------
@@ -565,12 +663,30 @@ def test_given_net_and_data_are_left_alone(binary):
     np.testing.assert_array_equal(X, X_before)
 
 
-def test_a_memmap_stays_on_disk(binary, tmp_path):
+@pytest.mark.parametrize("engine", ["vectorized", "joblib"])
+def test_a_memmap_stays_on_disk(binary, tmp_path, monkeypatch, engine):
     X, y = binary
     on_disk = np.memmap(tmp_path / "X", dtype=np.float32, mode="w+", shape=X.shape)
     on_disk[:] = X
     on_disk.flush()
     on_disk = np.memmap(tmp_path / "X", dtype=np.float32, mode="r", shape=X.shape)
-    (fitted,) = train(make_net(), on_disk, y, seeded(0))
-    (expected,) = train(make_net(), X, y, seeded(0))
-    np.testing.assert_array_equal(weights(fitted), weights(expected))
+    held = []
+
+    class Stacked(StackedBatches):
+        def __init__(self, X, *args, **kwargs):
+            held.append(X)
+            super().__init__(X, *args, **kwargs)
+
+    class Shuffled(ShuffledBatches):
+        def __init__(self, dataset, batch_size):
+            held.append(dataset.X)
+            super().__init__(dataset, batch_size)
+
+    monkeypatch.setattr("skdistill._vectorized.StackedBatches", Stacked)
+    monkeypatch.setattr("skdistill._nets.ShuffledBatches", Shuffled)
+    monkeypatch.setattr("skdistill._vectorized.ShuffledBatches", Shuffled)
+    monkeypatch.setattr("skdistill._vectorized.BLOCK_PARAMETERS", 1)
+    small_teacher(n_estimators=4, engine=engine).fit(on_disk, y)
+    assert len(held) == 4  # blocks, or nets
+    for rows in held:
+        assert rows.data_ptr() == on_disk.ctypes.data
