@@ -8,9 +8,11 @@ __version__ = "0.1.0.dev0"
 _PUBLIC = {
     "DistillationLoss": "skdistill._losses",
     "DistilledClassifier": "skdistill._distilled",
+    "DistilledClassifierCV": "skdistill._search",
     "EnsembleTeacher": "skdistill._teacher",
     "StudentModel": "skdistill._modules",
     "TeacherModel": "skdistill._modules",
+    "one_standard_error": "skdistill._search",
 }
 
 __all__ = sorted(_PUBLIC)

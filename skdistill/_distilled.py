@@ -31,15 +31,19 @@ from skdistill._base import (
     without_weightless,
 )
 from skdistill._forward import forget, nets_logits
-from skdistill._losses import DistillationLoss
 from skdistill._memory import computed_once, content_key
 from skdistill._modules import StudentModel
-from skdistill._nets import check_student, mlp_net, prepared, train_net
+from skdistill._nets import check_student, mlp_net, prepared
 from skdistill._progress import epoch_progress
 from skdistill._sklearn import HasMethods, Interval, _fit_context, _routing_enabled
 from skdistill._soft_targets import proba_to_logits, teacher_logits
 from skdistill._teacher import EnsembleTeacher
-from skdistill._vectorized import Replica, train_stacked, why_not_stacked
+from skdistill._vectorized import (
+    Replica,
+    train_alone,
+    train_stacked,
+    why_not_stacked,
+)
 
 _STUDENT = "the student of DistilledClassifier"
 _NET_PARAMETERS = (
@@ -412,19 +416,16 @@ class DistilledClassifier(
             X, y, sample_weight=sample_weight, teacher_logits=logits
         )
         soft = {"temperature": self.temperature, "alpha": self.alpha}
+        replica = Replica(_STUDENT, seed, **rows, **soft)
         shown = {"bar": bar, "verbose": self.verbose}
         if why_not_stacked(net, X) is None:
             # A stack of one has less overhead than skorch's own loop.
-            replica = Replica(_STUDENT, seed, **rows, **soft)
             n_classes = len(self.classes_)
             (student,) = train_stacked(
                 net, X, y, [replica], n_classes=n_classes, **shown
             )
         else:
-            loss = None if logits is None else DistillationLoss(**soft)
-            student = train_net(
-                net, X, y, seed=seed, name=_STUDENT, loss=loss, rows=rows, **shown
-            )
+            student = train_alone(net, X, y, replica, **shown)
         self._take_student(student)
 
     def _take_student(self, student):
@@ -443,9 +444,12 @@ class DistilledClassifier(
         MetadataRouter
             What `fit` takes itself and what it hands to the teacher's `fit`.
         """
+        return self._routing_of(self)
+
+    def _routing_of(self, owner):
         return (
-            MetadataRouter(owner=self)
-            .add_self_request(self)
+            MetadataRouter(owner=owner)
+            .add_self_request(owner)
             .add(
                 teacher=self._teacher(),
                 method_mapping=MethodMapping().add(caller="fit", callee="fit"),

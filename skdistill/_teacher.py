@@ -228,16 +228,15 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
                     self.estimators_ = self._fit_each(net, X, y, rows, bar)
         return self
 
-    def fitted_on_subsets(self, X, y, subsets, *, bar):
+    def fitted_on_subsets(self, X, y, subsets):
         """Return a copy fitted on each of several subsets of the rows, in one stack.
 
         Parameters
         ----------
         X, y : ndarray
-            As `validate_classification` returns them, which has set what it sets.
+            As `validate_classification` returns them; what it sets must be set.
         subsets : list of dict
             The `rows` of each subset, and perhaps their `sample_weight`.
-        bar : tqdm
 
         Returns
         -------
@@ -250,10 +249,12 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
         if self.engine_ != "vectorized":
             return None
         teachers = []
-        for members in self._fit_stacked(net, X, y, subsets, bar):
-            teacher = copy(self)
-            teacher.estimators_ = members
-            teachers.append(teacher)
+        total = len(subsets) * self.n_estimators * net.max_epochs
+        with epoch_progress(total, description="teachers", verbose=self.verbose) as bar:
+            for members in self._fit_stacked(net, X, y, subsets, bar):
+                teacher = copy(self)
+                teacher.estimators_ = members
+                teachers.append(teacher)
         return teachers
 
     def _member(self, X):

@@ -21,13 +21,14 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader
 
 from skdistill._batches import ShuffledBatches, StackedBatches, draw_order_seed
-from skdistill._losses import loss_and_gradient, stacked_targets
+from skdistill._losses import DistillationLoss, loss_and_gradient, stacked_targets
 from skdistill._nets import (
     check_weights,
     diverged,
     isolated_randomness,
     run,
     settled,
+    train_net,
 )
 from skdistill._stacks import StackedModule, plain_layers, stack
 
@@ -232,6 +233,28 @@ def train_stacked(net, X, y, replicas, *, n_classes, bar=None, verbose=0):
         check_weights(fitted, replica.name)
         settled(fitted)
     return nets
+
+
+def train_alone(net, X, y, replica, *, bar=None, verbose=0):
+    """Train a copy of `net` with skorch for one replica, and return it."""
+    rows, weight, logits = replica.rows, replica.sample_weight, replica.teacher_logits
+    if rows is not None:
+        X, y = X[rows], y[rows]
+    loss = None
+    if logits is not None:
+        loss = DistillationLoss(replica.temperature, replica.alpha)
+    values = {"sample_weight": weight, "teacher_logits": logits}
+    return train_net(
+        clone(net),
+        X,
+        y,
+        seed=replica.seed,
+        name=replica.name,
+        loss=loss,
+        rows={name: value for name, value in values.items() if value is not None},
+        bar=bar,
+        verbose=verbose,
+    )
 
 
 class _StackedNet(NeuralNetClassifier):

@@ -24,3 +24,14 @@ def blobs():
     X, y = make_blobs(n_samples=90, n_features=4, centers=3, random_state=0)
     X = (X - X.mean(axis=0)) / X.std(axis=0)
     return X.astype(np.float32), np.array(["a", "b", "c"])[y]
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    """Fail the test if a net is trained."""
+
+    def run(*args, **kwargs):
+        raise AssertionError("training has started")
+
+    monkeypatch.setattr("skdistill._nets.run", run)
+    monkeypatch.setattr("skdistill._vectorized.run", run)

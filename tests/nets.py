@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNetClassifier
 from torch import nn
 
-from skdistill import DistilledClassifier, EnsembleTeacher
+from skdistill import DistilledClassifier, DistilledClassifierCV, EnsembleTeacher
 
 
 def small_teacher(**params):
@@ -35,6 +35,21 @@ def small_distilled(teacher=None, **params):
     }
     teacher = small_teacher() if teacher is None else teacher
     return DistilledClassifier(teacher, **{**defaults, **params})
+
+
+def small_search(teacher=None, **params):
+    defaults = {
+        "temperatures": [1.0, 4.0],
+        "alphas": [0.0, 0.8],
+        "cv": 3,
+        "hidden_layer_sizes": (8,),
+        "max_epochs": 5,
+        "lr": 0.01,
+        "batch_size": 16,
+        "random_state": 0,
+    }
+    teacher = small_teacher() if teacher is None else teacher
+    return DistilledClassifierCV(teacher, **{**defaults, **params})
 
 
 def seed_everything(seed):

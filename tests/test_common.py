@@ -6,12 +6,17 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skdistill
-from tests.nets import small_distilled, small_teacher
+from tests.nets import small_distilled, small_search, small_teacher
 
 TRAINING = {"max_epochs": 12, "lr": 0.02, "batch_size": 32}
 ESTIMATORS = [
     small_teacher(hidden_layer_sizes=(16, 8), **TRAINING, random_state=0),
     small_distilled(
+        small_teacher(hidden_layer_sizes=(16, 8), **TRAINING),
+        hidden_layer_sizes=(16,),
+        **TRAINING,
+    ),
+    small_search(
         small_teacher(hidden_layer_sizes=(16, 8), **TRAINING),
         hidden_layer_sizes=(16,),
         **TRAINING,

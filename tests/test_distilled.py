@@ -592,17 +592,6 @@ def test_global_random_states_are_left_alone(binary):
 # --- What goes wrong ----------------------------------------------------------------
 
 
-@pytest.fixture
-def no_training(monkeypatch):
-    """Fail the test if a net is trained."""
-
-    def train(*args, **kwargs):
-        raise AssertionError("training has started")
-
-    monkeypatch.setattr("skdistill._distilled.train_net", train)
-    monkeypatch.setattr("skdistill._teacher.train_net", train)
-
-
 @pytest.mark.parametrize(
     ("params", "message"),
     [

@@ -24,6 +24,11 @@ def public_objects():
                     yield f"skdistill.{name}.{method}"
 
 
+def docstring(value):
+    parse = numpydoc.docscrape
+    return (parse.ClassDoc if inspect.isclass(value) else parse.FunctionDoc)(value)
+
+
 @pytest.mark.parametrize("name", list(public_objects()))
 def test_docstring_is_numpydoc(name):
     report = numpydoc.validate.validate(name)
@@ -41,7 +46,7 @@ def test_documented_defaults_are_the_defaults(name):
     value = getattr(skdistill, name)
     documented = {
         parameter.name: parameter.type.partition("default=")[2] or None
-        for parameter in numpydoc.docscrape.ClassDoc(value)["Parameters"]
+        for parameter in docstring(value)["Parameters"]
     }
     parameters = inspect.signature(value).parameters
     assert list(documented) == list(parameters)
@@ -53,5 +58,5 @@ def test_documented_defaults_are_the_defaults(name):
 
 
 @pytest.mark.parametrize("name", skdistill.__all__)
-def test_every_class_has_an_example(name):
-    assert numpydoc.docscrape.ClassDoc(getattr(skdistill, name))["Examples"]
+def test_everything_public_has_an_example(name):
+    assert docstring(getattr(skdistill, name))["Examples"]

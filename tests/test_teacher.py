@@ -451,16 +451,6 @@ def test_bad_parameter_is_named_before_training(binary, params, message, no_trai
         small_teacher(**params).fit(*binary)
 
 
-@pytest.fixture
-def no_training(monkeypatch):
-    """Fail the test if a net is trained."""
-
-    def train(*args, **kwargs):
-        raise AssertionError("training has started")
-
-    monkeypatch.setattr("skdistill._teacher.train_net", train)
-
-
 @pytest.mark.parametrize(
     ("weight", "message"),
     [

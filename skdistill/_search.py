@@ -1,0 +1,668 @@
+"""Temperature and alpha by cross-validation, at the price of a few fits."""
+
+import time
+from copy import copy
+from numbers import Integral
+
+import numpy as np
+import torch
+from joblib import Parallel, delayed, effective_n_jobs
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.metrics import get_scorer_names
+from sklearn.model_selection import GridSearchCV, check_cv
+from sklearn.utils import _safe_indexing, indexable
+from sklearn.utils.validation import check_is_fitted
+
+from skdistill._base import (
+    LogitsClassifierMixin,
+    all_or_nothing,
+    draw_seeds,
+    validate_classification,
+    validated_weight,
+)
+from skdistill._distilled import DistilledClassifier
+from skdistill._nets import chosen_device
+from skdistill._progress import epoch_progress
+from skdistill._sklearn import StrOptions, _fit_context, _routing_enabled
+from skdistill._soft_targets import teacher_logits
+from skdistill._teacher import EnsembleTeacher
+from skdistill._vectorized import (
+    Replica,
+    train_alone,
+    train_stacked,
+    why_not_stacked,
+)
+
+_SHARED = (
+    "teacher",
+    "student",
+    "hidden_layer_sizes",
+    "max_epochs",
+    "lr",
+    "batch_size",
+    "weight_decay",
+    "device",
+    "random_state",
+    "verbose",
+)
+_FORM = ("classes_", "n_features_in_", "feature_names_in_")
+
+
+def one_standard_error(cv_results, metric="score"):
+    """Choose the simplest candidate whose score is within the noise of the best.
+
+    A callable for the `refit` parameter of `DistilledClassifierCV`, and of
+    scikit-learn's searches over a temperature and an alpha. Of the candidates whose
+    mean score is at most one standard error below the best, it takes the one with the
+    lowest alpha, which leans the least on the teacher, and of several the one with the
+    lowest temperature. The rule is that of section 7.10 of [1]_.
+
+    Parameters
+    ----------
+    cv_results : dict
+        The `cv_results_` of a search.
+    metric : str, default="score"
+        Name of the metric, if there are several. Set it with
+        ``functools.partial(one_standard_error, metric=...)``.
+
+    Returns
+    -------
+    int
+        Index of the candidate.
+
+    References
+    ----------
+    .. [1] T. Hastie, R. Tibshirani, J. Friedman, "The Elements of Statistical
+       Learning", 2nd edition, Springer 2009.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdistill import one_standard_error
+    >>> cv_results = {
+    ...     "params": [{"alpha": 0.3}, {"alpha": 0.7}, {"alpha": 0.9}],
+    ...     "split0_test_score": np.array([0.5, 0.8, 0.8]),
+    ...     "split1_test_score": np.array([0.5, 0.8, 0.9]),
+    ...     "mean_test_score": np.array([0.5, 0.8, 0.85]),
+    ...     "std_test_score": np.array([0.0, 0.0, 0.05]),
+    ... }
+    >>> one_standard_error(cv_results)
+    1
+    """
+    within = np.flatnonzero(within_one_standard_error(cv_results, metric))
+
+    def complexity(index):
+        params = cv_results["params"][index].items()
+        return [
+            next((value for name, value in params if _ends(name, ending)), 0)
+            for ending in ("alpha", "temperature")
+        ]
+
+    return int(min(within, key=complexity))
+
+
+def within_one_standard_error(cv_results, metric="score"):
+    """Return, for every candidate, whether its score is within noise of the best."""
+    mean, std = cv_results[f"mean_test_{metric}"], cv_results[f"std_test_{metric}"]
+    n_splits = sum(
+        key.startswith("split") and key.endswith(f"_test_{metric}")
+        for key in cv_results
+    )
+    best = np.nanargmax(mean)
+    # GridSearchCV's deviation is that of the splits, with n_splits below the root.
+    error = std[best] / np.sqrt(max(n_splits - 1, 1))
+    return mean >= mean[best] - error
+
+
+def _ends(name, ending):
+    return f"__{name}".endswith(f"__{ending}")
+
+
+class DistilledClassifierCV(
+    LogitsClassifierMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimator
+):
+    """`DistilledClassifier` with a cross-validated choice of temperature and alpha.
+
+    Scores every pair of temperature and alpha as `GridSearchCV` over
+    `DistilledClassifier` does, on the same folds with the same seeds, and fits the best
+    one on all rows. It costs far less: the teacher, which depends on neither, is fitted
+    once per fold, and networks of one shape are trained as one stack: the teachers of
+    all folds, then the students of all candidates. A student starts from the
+    same weights and sees the same batches as the others of its fold, so that what
+    differs between their scores is temperature and alpha.
+
+    Parameters
+    ----------
+    teacher : classifier, default=None
+        Any classifier with `predict_proba`, fitted once for each fold, on its training
+        rows, and once on all. None stands for ``EnsembleTeacher()``.
+    temperatures : array-like of float, default=(1.0, 2.0, 3.0, 5.0)
+        The temperatures to try, all positive.
+    alphas : array-like of float, default=(0.3, 0.5, 0.7, 0.9, 1.0)
+        The weights of the teacher's term to try, in [0, 1].
+    cv : int, cross-validation generator or iterable, default=5
+        The folds, as in :class:`~sklearn.model_selection.GridSearchCV`: an int is the
+        number of stratified folds.
+    scoring : str, callable, list, tuple, set or dict, default=None
+        What to score with, as in `GridSearchCV`. None is the accuracy.
+    refit : bool, str or callable, default=True
+        Whether to fit the best candidate on all rows, as in `GridSearchCV`. With
+        several metrics it is the name of the one that decides. A callable is given
+        `cv_results_` and returns the index of its choice, such as
+        `one_standard_error`.
+    n_jobs : int, default=None
+        Number of jobs that the folds are divided among. None means 1 unless in a
+        :obj:`joblib.parallel_config` context, -1 all processors. One job trains all
+        folds as one stack on torch's threads, which on one machine is mostly fastest.
+    student : skorch.NeuralNetClassifier, default=None
+        Unfitted net to train in place of a `StudentModel`, as in
+        `DistilledClassifier`.
+    hidden_layer_sizes : tuple of int, default=(64, 32)
+        Widths of the student's hidden layers.
+    max_epochs : int, default=50
+        Number of the student's passes over the training data.
+    lr : float, default=1e-3
+        Learning rate of Adam.
+    batch_size : int, default=64
+        Number of rows per training step.
+    weight_decay : float, default=1e-4
+        Weight decay of Adam.
+    device : str, default="cpu"
+        Where torch trains: `"cpu"`, `"cuda"`, `"cuda:<index>"`, `"mps"`, or `"auto"`
+        for a GPU if there is one.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the students, and of every `random_state` of the teacher that is None.
+        Pass an int for the same result on every call.
+    verbose : int, default=0
+        0 is silent, 1 shows a progress bar, 2 prints skorch's table.
+
+    Attributes
+    ----------
+    cv_results_ : dict of ndarrays
+        What was tried and how it scored, with the keys of `GridSearchCV`: `params`,
+        `mean_test_score`, `split0_test_score`, `rank_test_score` and so on. As the
+        candidates were trained together, `mean_fit_time` is an equal share of the time
+        that took, in seconds.
+    best_params_ : dict
+        The `temperature` and the `alpha` that were chosen. This and the next three
+        need `refit`, or a single metric.
+    temperature_ : float
+        The temperature that was chosen.
+    alpha_ : float
+        The weight of the teacher's term that was chosen.
+    best_index_ : int
+        Index of the choice in `cv_results_`.
+    best_score_ : float
+        Its mean score. Not there if `refit` is a callable.
+    best_estimator_ : DistilledClassifier
+        The chosen candidate, fitted on all rows. This and the next three are not there
+        with ``refit=False``.
+    refit_time_ : float
+        Seconds that this took.
+    teacher_ : classifier or None
+        The teacher that was fitted on all rows.
+    student_ : skorch.NeuralNetClassifier
+        The student that was trained on all rows.
+    engine_ : dict
+        How `"teachers"` and `"students"` were trained for the folds: `"vectorized"`
+        for as one stack, or `"joblib"` for one by one, as a teacher or student must be
+        that cannot be stacked; None without a teacher.
+    scorer_ : callable or dict
+        The scorer, or the scorers by name.
+    n_splits_ : int
+        Number of folds.
+    multimetric_ : bool
+        Whether there are several metrics.
+    classes_ : ndarray of shape (n_classes,)
+        The class labels.
+    n_features_in_ : int
+        Number of features seen by `fit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features seen by `fit`, if they are all strings.
+
+    See Also
+    --------
+    DistilledClassifier : With a given temperature and alpha.
+    one_standard_error : Chooses the simplest candidate within noise of the best.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> from skdistill import DistilledClassifierCV
+    >>> X, y = make_classification(n_samples=200, random_state=0)
+    >>> model = DistilledClassifierCV(
+    ...     RandomForestClassifier(),
+    ...     temperatures=[1.0, 4.0],
+    ...     alphas=[0.0, 0.9],
+    ...     scoring="neg_log_loss",
+    ...     random_state=0,
+    ... )
+    >>> model.fit(X, y).cv_results_["mean_test_score"].shape
+    (4,)
+    >>> sorted(model.best_params_)
+    ['alpha', 'temperature']
+    """
+
+    _parameter_constraints = {
+        **{name: DistilledClassifier._parameter_constraints[name] for name in _SHARED},
+        "temperatures": ["array-like"],
+        "alphas": ["array-like"],
+        "cv": ["cv_object"],
+        "scoring": [
+            StrOptions(set(get_scorer_names())),
+            callable,
+            list,
+            tuple,
+            set,
+            dict,
+            None,
+        ],
+        "refit": ["boolean", str, callable],
+        "n_jobs": [Integral, None],
+    }
+
+    def __init__(
+        self,
+        teacher=None,
+        *,
+        temperatures=(1.0, 2.0, 3.0, 5.0),
+        alphas=(0.3, 0.5, 0.7, 0.9, 1.0),
+        cv=5,
+        scoring=None,
+        refit=True,
+        n_jobs=None,
+        student=None,
+        hidden_layer_sizes=(64, 32),
+        max_epochs=50,
+        lr=1e-3,
+        batch_size=64,
+        weight_decay=1e-4,
+        device="cpu",
+        random_state=None,
+        verbose=0,
+    ):
+        self.teacher = teacher
+        self.temperatures = temperatures
+        self.alphas = alphas
+        self.cv = cv
+        self.scoring = scoring
+        self.refit = refit
+        self.n_jobs = n_jobs
+        self.student = student
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.max_epochs = max_epochs
+        self.lr = lr
+        self.batch_size = batch_size
+        self.weight_decay = weight_decay
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None, groups=None):
+        """Choose temperature and alpha, and fit the choice on all rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The training rows. The teacher gets them as they are, the student cast to
+            float32.
+        y : array-like of shape (n_samples,)
+            The class labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows in training, as in `DistilledClassifier`,
+            and in the scores, where scikit-learn's `GridSearchCV` hands them to the
+            scorer.
+        groups : array-like of shape (n_samples,), default=None
+            Groups of the rows, for a `cv` that keeps them together.
+
+        Returns
+        -------
+        self : DistilledClassifierCV
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data is invalid, before any training; or if the
+            loss of a network stops being finite. The estimator is then as it was.
+        """
+        with all_or_nothing(self):
+            X_student, y_index, _ = validate_classification(self, X, y, sample_weight)
+            X, sample_weight = indexable(X, sample_weight)
+            y = self.classes_[y_index]
+            model = self._checked_model(X_student)
+            splits = list(check_cv(self.cv, y, classifier=True).split(X, y, groups))
+            rows = np.arange(len(y))
+            grid = self._checked_grid(model)
+            candidates = _Candidates(
+                model,
+                _Data(X, X_student, y, sample_weight),
+                [rows[train] for train, _ in splits],
+                [(t, a) for a in grid["alpha"] for t in grid["temperature"]],
+                self.n_jobs,
+            )
+            candidate = _Candidate(candidates)
+            if _routing_enabled():
+                candidate.set_fit_request(rows=True, sample_weight=True)
+                candidate.set_score_request(sample_weight=False)
+            search = GridSearchCV(
+                candidate,
+                grid,
+                scoring=self.scoring,
+                refit=self.refit,
+                cv=splits,
+                n_jobs=1,
+                error_score="raise",
+            )
+            weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+            with epoch_progress(0, description="search", verbose=self.verbose):
+                search.fit(X, y, rows=rows, **weights)
+            self._take_results(search, candidates)
+        return self
+
+    def _checked_model(self, X):
+        """Return the unfitted model of all candidates, with the form of the data."""
+        model = DistilledClassifier(**{name: getattr(self, name) for name in _SHARED})
+        for name in _FORM:
+            if hasattr(self, name):
+                setattr(model, name, getattr(self, name))
+        model._check_teacher()
+        model._unfitted_student(X)
+        return model
+
+    def _checked_grid(self, model):
+        grid = {"temperature": self.temperatures, "alpha": self.alphas}
+        for name, given in grid.items():
+            values = np.asarray(given)
+            if values.ndim != 1 or not values.size or values.dtype.kind not in "iuf":
+                raise ValueError(
+                    f"The '{name}s' parameter of DistilledClassifierCV must be a list "
+                    f"of at least one number. Got {given!r}."
+                )
+            grid[name] = values.tolist()
+            for value in grid[name]:
+                clone(model).set_params(**{name: value})._validate_params()
+        return grid
+
+    def _take_results(self, search, candidates):
+        self.cv_results_ = search.cv_results_
+        n_fits = len(candidates.pairs) * search.n_splits_
+        self.cv_results_["mean_fit_time"][:] = candidates.seconds / n_fits
+        self.cv_results_["std_fit_time"][:] = 0
+        self.engine_ = candidates.engine
+        for name in (
+            "best_index_",
+            "best_params_",
+            "best_score_",
+            "multimetric_",
+            "n_splits_",
+            "refit_time_",
+            "scorer_",
+        ):
+            if hasattr(search, name):
+                setattr(self, name, getattr(search, name))
+        if hasattr(search, "best_params_"):
+            self.temperature_ = search.best_params_["temperature"]
+            self.alpha_ = search.best_params_["alpha"]
+        if self.refit:
+            self.best_estimator_ = candidates.last
+            self.teacher_ = candidates.last.teacher_
+            self.student_ = candidates.last.student_
+
+    def _logits(self, X):
+        if not hasattr(self, "best_estimator_"):
+            raise AttributeError(
+                "This DistilledClassifierCV has refit=False and cannot predict. Set "
+                "refit=True, or fit a DistilledClassifier with what cv_results_ says."
+            )
+        return self.best_estimator_._logits(X)
+
+    def score(self, X, y):
+        """Score the predictions with the scorer that chose the candidate.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows.
+        y : array-like of shape (n_samples,)
+            The true labels.
+
+        Returns
+        -------
+        float
+            The score by `scoring`, or, with several metrics, by the one that `refit`
+            names.
+        """
+        check_is_fitted(self)
+        scorer = self.scorer_[self.refit] if self.multimetric_ else self.scorer_
+        return scorer(self.best_estimator_, X, y)
+
+    def get_metadata_routing(self):
+        """Return how metadata reaches the teacher, for scikit-learn's routing.
+
+        Returns
+        -------
+        MetadataRouter
+            What `fit` takes itself and what it hands to the teacher's `fit`.
+        """
+        model = DistilledClassifier(**{name: getattr(self, name) for name in _SHARED})
+        return model._routing_of(self)
+
+
+class _Data:
+    """What all folds are made of. `y` has labels, `X_student` is float32."""
+
+    def __init__(self, X, X_student, y, sample_weight):
+        self.X, self.X_student = X, X_student
+        self.y, self.sample_weight = y, sample_weight
+
+    def of_teacher(self, rows):
+        """Return some of the rows as the caller gave them, for any teacher."""
+        weight = self.sample_weight
+        weight = None if weight is None else _safe_indexing(weight, rows)
+        return _safe_indexing(self.X, rows), self.y[rows], weight
+
+    def subset(self, rows, sample_weight):
+        """Return rows that training sees and their weights, for `Replica`."""
+        if sample_weight is None:
+            return {"rows": rows}
+        weight = _safe_indexing(sample_weight, rows)
+        weight = validated_weight(weight, self.X_student[rows])
+        return {"rows": rows[weight > 0], "sample_weight": weight[weight > 0]}
+
+
+class _Candidate(DistilledClassifier):
+    """What GridSearchCV clones, fits and scores: its `fit` takes what is trained."""
+
+    def __init__(self, candidates=None, temperature=3.0, alpha=0.7):
+        self.candidates = candidates
+        self.temperature = temperature
+        self.alpha = alpha
+
+    def fit(self, X, y, rows, sample_weight=None):
+        # The weights are there for GridSearchCV, which hands them to scorers as well.
+        model = self.candidates.fitted(rows, self.temperature, self.alpha)
+        learned = {k: v for k, v in vars(model).items() if k.endswith("_")}
+        vars(self).update(learned)
+        return self
+
+    def get_metadata_routing(self):
+        return super(DistilledClassifier, self).get_metadata_routing()
+
+
+class _Candidates:
+    """The models of all folds and candidates, trained when the first is asked for.
+
+    By then GridSearchCV has checked its own parameters.
+    """
+
+    def __init__(self, model, data, folds, pairs, n_jobs):
+        self.model = model
+        self.data = data
+        self.folds = folds
+        self.pairs = pairs
+        self.n_jobs = n_jobs
+        self.models = None
+
+    def __sklearn_clone__(self):
+        return self
+
+    def fitted(self, rows, temperature, alpha):
+        """Return the model for the training rows of a fold; fit it if they are all."""
+        if self.models is None:
+            start = time.perf_counter()
+            self.models = self._trained()
+            self.seconds = time.perf_counter() - start
+        of_fold = self.models.get(rows.tobytes())
+        if of_fold is not None:
+            self.last = of_fold[temperature, alpha]
+        else:
+            model = clone(self.model).set_params(temperature=temperature, alpha=alpha)
+            data = self.data
+            self.last = model.fit(data.X, data.y, sample_weight=data.sample_weight)
+        return self.last
+
+    def _trained(self):
+        """Return the models by rows, and by temperature and alpha."""
+        by_classes = {}
+        for rows in self.folds:
+            classes = tuple(np.unique(self.data.y[rows]).tolist())
+            by_classes.setdefault(classes, []).append(rows)
+        on_cpu = torch.device(chosen_device(self.model.device)).type == "cpu"
+        n_jobs = self.n_jobs if on_cpu else 1
+        n_parts = effective_n_jobs(n_jobs)
+        parts = [
+            folds[start::n_parts]
+            for folds in by_classes.values()
+            for start in range(min(n_parts, len(folds)))
+        ]
+        seeds = draw_seeds(self.model.random_state, 2)
+        trained = Parallel(n_jobs=n_jobs)(
+            delayed(_train_folds)(self.model, self.data, folds, self.pairs, seeds)
+            for folds in parts
+        )
+        self.engine = trained[0][1]
+        return {
+            rows.tobytes(): models
+            for folds, (of_folds, _) in zip(parts, trained, strict=True)
+            for rows, models in zip(folds, of_folds, strict=True)
+        }
+
+
+def _train_folds(model, data, folds, pairs, seeds):
+    """Train a student for every fold and pair of temperature and alpha.
+
+    Parameters
+    ----------
+    model : DistilledClassifier
+        Unfitted, with the form of the data.
+    data : _Data
+    folds : list of ndarray of int
+        The training rows of each fold. They have the same classes.
+    pairs : list of (float, float)
+        The candidates.
+    seeds : (int, int)
+        Those of the teacher and of the student.
+
+    Returns
+    -------
+    models : list of dict
+        For every fold, the fitted models by temperature and alpha.
+    engine : dict
+        How teachers and students were trained.
+    """
+    model = copy(model)
+    model.classes_ = np.unique(data.y[folds[0]])
+    if len(model.classes_) < 2:
+        raise ValueError(
+            "DistilledClassifierCV needs at least 2 classes in the training rows of "
+            f"every fold. In one there is only {model.classes_.tolist()[0]!r}: take "
+            "less folds, or stratified ones."
+        )
+    y = np.searchsorted(model.classes_, data.y)
+    net = model._unfitted_student(data.X_student)
+    n_epochs = len(folds) * len(pairs) * net.max_epochs
+    with epoch_progress(n_epochs, description="students", verbose=model.verbose) as bar:
+        subsets = [data.subset(rows, data.sample_weight) for rows in folds]
+        teachers, engine = [None] * len(folds), None
+        if any(alpha > 0 for _, alpha in pairs):
+            teachers, engine = _fold_teachers(model, data, y, folds, seeds[0])
+            for subset, teacher in zip(subsets, teachers, strict=True):
+                logits = _teacher_logits(teacher, data, subset["rows"], model.classes_)
+                subset["teacher_logits"] = logits
+            bar.set_description("students")
+        replicas = [
+            Replica(
+                f"the student for temperature={temperature}, alpha={alpha}",
+                seeds[1],
+                **subset,
+                temperature=temperature,
+                alpha=alpha,
+            )
+            for subset in subsets
+            for temperature, alpha in pairs
+        ]
+        students, engines = _trained_students(model, net, data, y, replicas, bar)
+    models = [
+        {pair: _fitted(model, pair, teacher, next(students)) for pair in pairs}
+        for teacher in teachers
+    ]
+    return models, {"teachers": engine, "students": engines}
+
+
+def _fold_teachers(model, data, y, folds, seed):
+    """Return the fitted teacher of every fold, and how they were trained."""
+    teacher = model._unfitted_teacher(seed)
+    if type(teacher) is EnsembleTeacher:
+        weight = model._teacher_fit_params(teacher, data.sample_weight)
+        subsets = [data.subset(rows, weight.get("sample_weight")) for rows in folds]
+        for name in _FORM:
+            if hasattr(model, name):
+                setattr(teacher, name, getattr(model, name))
+        teachers = teacher.fitted_on_subsets(data.X_student, y, subsets)
+        if teachers is not None:
+            return teachers, "vectorized"
+    teachers = []
+    for rows in folds:
+        X, labels, weight = data.of_teacher(rows)
+        teacher = model._unfitted_teacher(seed)
+        fit_params = model._teacher_fit_params(teacher, weight)
+        teachers.append(teacher.fit(X, labels, **fit_params))
+    return teachers, "joblib"
+
+
+def _teacher_logits(teacher, data, rows, classes):
+    X, _, _ = data.of_teacher(rows)
+    return teacher_logits(teacher, X, classes)
+
+
+def _trained_students(model, net, data, y, replicas, bar):
+    """Return an iterator over the trained nets, and how they were trained."""
+    X = data.X_student
+    if why_not_stacked(net, X) is None:
+        nets = train_stacked(
+            net,
+            X,
+            y,
+            replicas,
+            n_classes=len(model.classes_),
+            bar=bar,
+            verbose=model.verbose,
+        )
+        return iter(nets), "vectorized"
+    nets = [
+        train_alone(net, X, y, replica, bar=bar, verbose=model.verbose)
+        for replica in replicas
+    ]
+    return iter(nets), "joblib"
+
+
+def _fitted(model, pair, teacher, student):
+    """Return a copy of `model` as if it had been fitted."""
+    temperature, alpha = pair
+    fitted = copy(model).set_params(temperature=temperature, alpha=alpha)
+    fitted.teacher_ = teacher if alpha > 0 else None
+    fitted._take_student(student)
+    return fitted

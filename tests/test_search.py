@@ -1,0 +1,432 @@
+"""DistilledClassifierCV: GridSearchCV's results at another price."""
+
+import functools
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression, Perceptron
+from sklearn.metrics import make_scorer
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    LeaveOneGroupOut,
+    PredefinedSplit,
+    RepeatedStratifiedKFold,
+    ShuffleSplit,
+    StratifiedKFold,
+    cross_val_score,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from skorch.callbacks import EarlyStopping
+
+from skdistill import (
+    DistilledClassifier,
+    DistilledClassifierCV,
+    EnsembleTeacher,
+    one_standard_error,
+)
+from tests.nets import (
+    CountedTeacher,
+    small_distilled,
+    small_net,
+    small_search,
+    small_teacher,
+)
+
+PAIRS = [(1.0, 0.0), (4.0, 0.0), (1.0, 0.8), (4.0, 0.8)]
+
+
+def grid_search(model, **params):
+    """The plain search that `model` stands for."""
+    names = DistilledClassifier().get_params(deep=False)
+    shared = {k: v for k, v in model.get_params(deep=False).items() if k in names}
+    defaults = {
+        "cv": model.cv,
+        "scoring": model.scoring,
+        "refit": model.refit,
+    }
+    return GridSearchCV(
+        DistilledClassifier(**shared),
+        {"temperature": model.temperatures, "alpha": model.alphas},
+        **{**defaults, **params},
+    )
+
+
+def assert_same_results(model, plain, tolerance=1e-4):
+    assert model.cv_results_.keys() == plain.cv_results_.keys()
+    assert model.cv_results_["params"] == plain.cv_results_["params"]
+    for key, expected in plain.cv_results_.items():
+        if "score" in key and "time" not in key and "rank" not in key:
+            np.testing.assert_allclose(
+                model.cv_results_[key], expected, atol=tolerance, err_msg=key
+            )
+        if key.startswith("param_"):
+            assert model.cv_results_[key].tolist() == expected.tolist()
+            assert isinstance(model.cv_results_[key], np.ma.MaskedArray)
+
+
+# --- The results are GridSearchCV's ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "teacher",
+    [
+        small_teacher(),
+        small_teacher(averaging="proba", random_state=3),
+        RandomForestClassifier(n_estimators=5),
+        make_pipeline(StandardScaler(), LogisticRegression()),
+    ],
+    ids=["ensemble", "proba", "forest", "pipeline"],
+)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_scores_and_choice_are_those_of_grid_search(blobs, teacher, weighted):
+    X, y = blobs
+    weight = np.linspace(0, 2, len(y)) if weighted else None
+    model = small_search(teacher, scoring="neg_log_loss")
+    plain = grid_search(model).fit(X, y, sample_weight=weight)
+    model.fit(X, y, sample_weight=weight)
+    assert_same_results(model, plain)
+    assert model.best_params_ == plain.best_params_
+    assert model.best_index_ == plain.best_index_
+    assert model.best_score_ == pytest.approx(plain.best_score_, abs=1e-4)
+    np.testing.assert_array_equal(model.predict_proba(X), plain.predict_proba(X))
+    assert model.temperature_ == plain.best_params_["temperature"]
+    assert model.alpha_ == plain.best_params_["alpha"]
+    assert model.n_splits_ == 3
+
+
+def test_multimetric_search(binary):
+    scoring = {"loss": "neg_log_loss", "right": "accuracy", "own": own_score}
+    model = small_search(scoring=scoring, refit="loss").fit(*binary)
+    plain = grid_search(model).fit(*binary)
+    assert_same_results(model, plain)
+    assert model.multimetric_
+    assert model.best_params_ == plain.best_params_
+    assert model.score(*binary) == pytest.approx(plain.score(*binary), abs=1e-4)
+    assert set(model.scorer_) == set(scoring)
+
+
+def own_score(estimator, X, y):
+    return estimator.predict_proba(X)[np.arange(len(y)), y].mean()
+
+
+@pytest.mark.parametrize(
+    "cv",
+    [
+        StratifiedKFold(2, shuffle=True, random_state=1),
+        ShuffleSplit(2, test_size=0.3, random_state=0),
+        RepeatedStratifiedKFold(n_splits=2, n_repeats=2, random_state=0),
+        PredefinedSplit(np.arange(80) % 3 - 1),
+        [(np.arange(50), np.arange(50, 80)), (np.arange(30, 80), np.arange(30))],
+        [(np.arange(80) < 40, np.arange(40, 80))],
+    ],
+    ids=lambda cv: type(cv).__name__,
+)
+def test_folds_of_any_kind(binary, cv):
+    model = small_search(cv=cv).fit(*binary)
+    plain = grid_search(model).fit(*binary)
+    assert_same_results(model, plain, tolerance=0.02)
+
+
+@pytest.mark.parametrize("cv", [GroupKFold(3), LeaveOneGroupOut()])
+def test_groups_stay_together(binary, cv):
+    X, y = binary
+    groups = np.arange(len(y)) % 4
+    model = small_search(cv=cv).fit(X, y, groups=groups)
+    plain = grid_search(model).fit(X, y, groups=groups)
+    assert_same_results(model, plain, tolerance=0.02)
+    with pytest.raises(ValueError, match="groups"):
+        small_search(cv=cv).fit(X, y)
+
+
+def test_folds_that_lack_a_class_are_trained_apart(blobs):
+    X, y = blobs
+    groups = np.where(y == "a", 0, np.arange(len(y)) % 2 + 1)
+    model = small_search(cv=LeaveOneGroupOut()).fit(X, y, groups=groups)
+    plain = grid_search(model).fit(X, y, groups=groups)
+    assert_same_results(model, plain, tolerance=0.02)
+    with pytest.raises(ValueError, match="at least 2 classes in the training rows"):
+        small_search(cv=LeaveOneGroupOut()).fit(X, y, groups=y != "a")
+
+
+def test_a_table_with_names_and_text_labels(blobs):
+    X, y = blobs
+    frame = pd.DataFrame(X, columns=list("wxyz"))
+    model = small_search(RandomForestClassifier(n_estimators=5)).fit(frame, y)
+    assert model.feature_names_in_.tolist() == list("wxyz")
+    assert model.teacher_.feature_names_in_.tolist() == list("wxyz")
+    assert_same_results(model, grid_search(model).fit(frame, y), tolerance=0.02)
+    assert set(model.predict(frame)) <= set(y)
+
+
+def test_candidates_are_like_fits_of_their_own(binary):
+    """What a scorer sees is a whole DistilledClassifier."""
+    seen = []
+
+    def look(estimator, X, y):
+        seen.append(estimator)
+        return 1.0
+
+    model = small_search(scoring=look).fit(*binary)
+    assert len(seen) == 4 * 3
+    for estimator in seen:
+        assert isinstance(estimator, DistilledClassifier)
+        assert estimator.n_iter_ == len(estimator.loss_curve_) == 5
+        assert (estimator.teacher_ is None) == (estimator.alpha == 0)
+        assert estimator.classes_.tolist() == [0, 1]
+    assert type(model.best_estimator_) is DistilledClassifier
+
+
+# --- At the price of a few fits -------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_a_teacher_is_fitted_once_per_fold(binary, tmp_path, n_jobs):
+    teacher = CountedTeacher(tmp_path / "log.txt")
+    model = small_search(teacher, n_jobs=n_jobs).fit(*binary)
+    assert teacher.n_fits() == 3 + (model.alpha_ > 0)
+    assert model.engine_ == {"teachers": "joblib", "students": "vectorized"}
+
+
+@pytest.mark.parametrize(
+    ("params", "engine"),
+    [
+        ({}, {"teachers": "vectorized", "students": "vectorized"}),
+        ({"alphas": [0.0]}, {"teachers": None, "students": "vectorized"}),
+        (
+            {"teacher": small_teacher(engine="joblib")},
+            {"teachers": "joblib", "students": "vectorized"},
+        ),
+        (
+            {"teacher": EnsembleTeacher(small_net(), n_estimators=2)},
+            {"teachers": "vectorized", "students": "vectorized"},
+        ),
+    ],
+)
+def test_engine_says_how_it_was_done(binary, params, engine):
+    model = small_search(**params).fit(*binary)
+    assert model.engine_ == engine
+    assert_same_results(model, grid_search(model).fit(*binary), tolerance=0.02)
+
+
+def test_a_student_that_cannot_be_stacked_is_trained_alone(binary, tmp_path):
+    net = small_net(callbacks=[EarlyStopping("train_loss", patience=1)])
+    teacher = CountedTeacher(tmp_path / "log.txt")
+    model = DistilledClassifierCV(
+        teacher, student=net, alphas=[0.5, 1.0], temperatures=[2.0], cv=2
+    )
+    model.set_params(random_state=0, scoring="neg_log_loss").fit(*binary)
+    assert model.engine_ == {"teachers": "joblib", "students": "joblib"}
+    assert teacher.n_fits() == 3
+    assert_same_results(model, grid_search(model).fit(*binary))
+
+
+def test_fit_time_is_an_equal_share(binary):
+    model = small_search().fit(*binary)
+    times = model.cv_results_["mean_fit_time"]
+    assert (times == times[0]).all()
+    assert times[0] > 0
+    assert not model.cv_results_["std_fit_time"].any()
+    assert model.refit_time_ > 0
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_jobs_do_not_change_the_result(binary, n_jobs):
+    model = small_search(scoring="neg_log_loss", n_jobs=n_jobs).fit(*binary)
+    expected = small_search(scoring="neg_log_loss").fit(*binary)
+    np.testing.assert_allclose(
+        model.cv_results_["mean_test_score"],
+        expected.cv_results_["mean_test_score"],
+        atol=1e-6,
+    )
+
+
+def test_noise_cross_validates_at_chance():
+    """No teacher of a fold has seen its test rows, in the search or inside it."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 10)).astype(np.float32)
+    y = rng.integers(2, size=400)
+    teacher = RandomForestClassifier(n_estimators=30)
+    model = small_search(teacher, alphas=[0.5, 1.0], max_epochs=20).fit(X, y)
+    plain = grid_search(model, refit=False).fit(X, y)
+    for results in (model.cv_results_, plain.cv_results_):
+        # Two standard errors of 400 tosses.
+        assert (np.abs(results["mean_test_score"] - 0.5) < 0.05).all()
+
+
+# --- Choosing -------------------------------------------------------------------------
+
+
+def test_refit_by_one_standard_error(binary):
+    model = small_search(refit=one_standard_error, scoring="neg_log_loss").fit(*binary)
+    assert model.best_index_ == one_standard_error(model.cv_results_)
+    assert not hasattr(model, "best_score_")
+    assert model.best_estimator_.alpha == model.alpha_
+    plain = grid_search(model).fit(*binary)
+    assert plain.best_params_ == model.best_params_
+
+
+def results(means, deviations, params, metric="score"):
+    means, deviations = np.array(means), np.array(deviations)
+    return {
+        "params": params,
+        **{f"split{i}_test_{metric}": means for i in range(5)},
+        f"mean_test_{metric}": means,
+        f"std_test_{metric}": deviations,
+        "split0_test_other": means,
+    }
+
+
+@pytest.mark.parametrize(
+    ("means", "expected"),
+    [
+        ([0.9, 0.5, 0.5, 0.5], 0),
+        # The error is 0.04 / sqrt(4) = 0.02.
+        ([0.5, 0.5, 0.89, 0.9], 2),
+        ([0.5, 0.5, 0.87, 0.9], 3),
+        ([0.89, 0.9, 0.9, 0.9], 0),
+        ([0.87, 0.9, 0.89, 0.91], 1),
+        ([np.nan, 0.5, 0.9, 0.6], 2),
+    ],
+)
+def test_the_simplest_within_one_standard_error(means, expected):
+    params = [{"alpha": a, "temperature": t} for a in (0.3, 0.9) for t in (1.0, 4.0)]
+    cv_results = results(means, [0.04] * 4, params)
+    assert one_standard_error(cv_results) == expected
+    in_pipeline = [{f"a__b__{k}": v for k, v in p.items()} for p in params]
+    cv_results = results(means, [0.04] * 4, in_pipeline, "loss")
+    by_loss = functools.partial(one_standard_error, metric="loss")
+    assert by_loss(cv_results) == expected
+
+
+def test_without_refit_there_is_no_prediction(binary):
+    model = small_search(refit=False).fit(*binary)
+    assert (model.temperature_, model.alpha_) in PAIRS
+    assert not hasattr(model, "best_estimator_")
+    with pytest.raises(AttributeError, match="refit=False and cannot predict"):
+        model.predict(binary[0])
+
+
+def test_score_is_by_the_scoring(binary):
+    X, y = binary
+    model = small_search(scoring="neg_log_loss").fit(X, y)
+    assert model.score(X, y) < 0
+    assert small_search().fit(X, y).score(X, y) == (model.predict(X) == y).mean()
+
+
+# --- At home --------------------------------------------------------------------------
+
+
+def test_in_a_pipeline_nested_in_a_cross_validation(binary):
+    pipe = make_pipeline(StandardScaler(), small_search())
+    assert cross_val_score(pipe, *binary, cv=2).mean() > 0.7
+    weight = np.ones(80)
+    pipe.fit(*binary, distilledclassifiercv__sample_weight=weight)
+    loaded = pickle.loads(pickle.dumps(pipe))
+    np.testing.assert_array_equal(loaded.predict(binary[0]), pipe.predict(binary[0]))
+
+
+def test_metadata_routing(binary):
+    import sklearn
+
+    X, y = binary
+    weight = np.linspace(0.1, 2, len(y))
+    with sklearn.config_context(enable_metadata_routing=True):
+        teacher = small_teacher().set_fit_request(sample_weight=True)
+        model = small_search(teacher).fit(X, y, sample_weight=weight)
+        pipe = make_pipeline(
+            StandardScaler().set_fit_request(sample_weight=False),
+            small_search(teacher, cv=GroupKFold(2)).set_fit_request(
+                groups=True, sample_weight=True
+            ),
+        )
+        pipe.fit(X, y, groups=np.arange(len(y)) % 4, sample_weight=weight)
+    plain = small_search().fit(X, y, sample_weight=weight)
+    assert_same_results(model, plain)
+
+
+def test_repeats_with_an_integer_seed(binary):
+    first = small_search(scoring="neg_log_loss").fit(*binary)
+    second = clone(first).fit(*binary)
+    for key in ("mean_test_score", "split1_test_score"):
+        np.testing.assert_array_equal(first.cv_results_[key], second.cv_results_[key])
+    other = clone(first).set_params(random_state=None).fit(*binary)
+    assert (
+        other.cv_results_["mean_test_score"] != first.cv_results_["mean_test_score"]
+    ).any()
+
+
+def test_verbose_1_shows_one_bar(binary, capfd):
+    model = small_search(verbose=1).fit(*binary)
+    shown = capfd.readouterr().err
+    # Four students and two teachers in three folds, and the refit.
+    total = 5 * (4 + 2) * 3 + 5 * (1 + 2 * (model.alpha_ > 0))
+    assert f"{total}/{total}" in shown
+    assert shown.count("100%") == 1
+    small_search().fit(*binary)
+    assert capfd.readouterr() == ("", "")
+
+
+# --- Errors ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"temperatures": []}, "'temperatures' .* at least one number. Got \\[\\]"),
+        ({"temperatures": [1.0, 0.0]}, "'temperature' .* Got 0.0"),
+        ({"temperatures": 3.0}, "'temperatures' parameter of DistilledClassifierCV"),
+        ({"alphas": [0.5, 1.5]}, "'alpha' .* Got 1.5"),
+        ({"alphas": ["high"]}, "'alphas' .* Got \\['high'\\]"),
+        ({"cv": 1}, "'cv' parameter of DistilledClassifierCV"),
+        ({"cv": 100}, "n_splits=100"),
+        ({"scoring": "speed"}, "'scoring' .* Got 'speed'"),
+        ({"scoring": ["accuracy", "roc_auc"]}, "refit"),
+        ({"teacher": Perceptron()}, "'teacher' .* 'predict_proba'"),
+        ({"lr": -1}, "'lr' parameter of DistilledClassifierCV"),
+        ({"device": "tpu"}, "'device' parameter must be"),
+        ({"n_jobs": "all"}, "'n_jobs'"),
+        ({"student": small_net()}, "'hidden_layer_sizes' parameter"),
+    ],
+)
+def test_bad_parameter_is_named_before_training(binary, params, message, no_training):
+    with pytest.raises(ValueError, match=message):
+        small_search(**params).fit(*binary)
+
+
+def test_a_bad_teacher_of_the_folds_is_named(binary, no_training):
+    with pytest.raises(ValueError, match="'dropout' parameter of EnsembleTeacher"):
+        small_search(small_teacher(dropout=2.0)).fit(*binary)
+
+
+def test_a_diverging_candidate_is_named(binary):
+    model = small_search(lr=1e30)
+    with pytest.raises(ValueError, match="student for temperature=1.0, alpha=0.0"):
+        model.fit(*binary)
+    assert not hasattr(model, "cv_results_")
+
+
+def test_scorer_that_needs_what_is_not_there_says_so(binary):
+    scorer = make_scorer(own_score, response_method="decision_function")
+    with pytest.raises(AttributeError, match="decision_function"):
+        small_search(scoring=scorer).fit(*binary)
+
+
+def test_a_teacher_that_predicts_the_prior_is_no_problem(binary):
+    model = small_search(DummyClassifier()).fit(*binary)
+    plain = grid_search(model).fit(*binary)
+    assert_same_results(model, plain, tolerance=0.02)
+
+
+def test_distilled_and_search_share_their_parameters():
+    shared = small_distilled().get_params(deep=False).keys()
+    own = {"temperatures", "alphas", "cv", "scoring", "refit", "n_jobs"}
+    assert DistilledClassifierCV().get_params(deep=False).keys() == (
+        shared - {"temperature", "alpha", "memory"} | own
+    )
