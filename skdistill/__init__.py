@@ -10,6 +10,7 @@ _PUBLIC = {
     "DistilledClassifier": "skdistill._distilled",
     "DistilledClassifierCV": "skdistill._search",
     "EnsembleTeacher": "skdistill._teacher",
+    "SearchDisplay": "skdistill._display",
     "StudentModel": "skdistill._modules",
     "TeacherModel": "skdistill._modules",
     "one_standard_error": "skdistill._search",

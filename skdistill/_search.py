@@ -94,7 +94,7 @@ def one_standard_error(cv_results, metric="score"):
     def complexity(index):
         params = cv_results["params"][index].items()
         return [
-            next((value for name, value in params if _ends(name, ending)), 0)
+            next((value for name, value in params if ends_in(name, ending)), 0)
             for ending in ("alpha", "temperature")
         ]
 
@@ -114,7 +114,8 @@ def within_one_standard_error(cv_results, metric="score"):
     return mean >= mean[best] - error
 
 
-def _ends(name, ending):
+def ends_in(name, ending):
+    """Tell whether a parameter's name is `ending`, at any depth."""
     return f"__{name}".endswith(f"__{ending}")
 
 
