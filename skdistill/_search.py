@@ -6,7 +6,8 @@ from numbers import Integral
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import Parallel, delayed, effective_n_jobs, parallel_config
+from joblib.parallel import get_active_backend
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import GridSearchCV, check_cv
@@ -358,7 +359,11 @@ class DistilledClassifierCV(
                 error_score="raise",
             )
             weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-            with epoch_progress(0, description="search", verbose=self.verbose):
+            with (
+                epoch_progress(0, description="search", verbose=self.verbose),
+                # What GridSearchCV calls is in this process, whatever trains it.
+                parallel_config("sequential"),
+            ):
                 search.fit(X, y, rows=rows, **weights)
             self._take_results(search, candidates)
         return self
@@ -505,6 +510,7 @@ class _Candidates:
         self.folds = folds
         self.pairs = pairs
         self.n_jobs = n_jobs
+        self.backend, self.backend_n_jobs = get_active_backend()
         self.models = None
 
     def __sklearn_clone__(self):
@@ -512,18 +518,22 @@ class _Candidates:
 
     def fitted(self, rows, temperature, alpha):
         """Return the model for the training rows of a fold; fit it if they are all."""
+        with parallel_config(self.backend, n_jobs=self.backend_n_jobs):
+            self.last = self._fitted(rows, temperature, alpha)
+        return self.last
+
+    def _fitted(self, rows, temperature, alpha):
         if self.models is None:
             start = time.perf_counter()
             self.models = self._trained()
             self.seconds = time.perf_counter() - start
         of_fold = self.models.get(rows.tobytes())
         if of_fold is not None:
-            self.last = of_fold[temperature, alpha]
-        else:
-            model = clone(self.model).set_params(temperature=temperature, alpha=alpha)
-            data = self.data
-            self.last = model.fit(data.X, data.y, sample_weight=data.sample_weight)
-        return self.last
+            return of_fold[temperature, alpha]
+        model = clone(self.model).set_params(temperature=temperature, alpha=alpha)
+        return model.fit(
+            self.data.X, self.data.y, sample_weight=self.data.sample_weight
+        )
 
     def _trained(self):
         """Return the models by rows, and by temperature and alpha."""

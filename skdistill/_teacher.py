@@ -306,13 +306,11 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
         n_jobs = self.n_jobs if torch.device(net.device).type == "cpu" else 1
         in_process = effective_n_jobs(n_jobs) == 1
         fits = Parallel(n_jobs=n_jobs, return_as="generator")(
-            delayed(train_net)(
+            delayed(_train_member)(
                 clone(net),
-                X,
-                y,
+                (X, y, rows),
                 seed=seed,
                 name=name,
-                rows=rows,
                 bar=bar if in_process else None,
                 verbose=self.verbose,
             )
@@ -333,3 +331,10 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
             return logits.mean(axis=0)
         log_proba = np.logaddexp.reduce(log_softmax(logits))
         return log_proba - np.float32(np.log(len(logits)))
+
+
+def _train_member(net, data, **how):
+    # In one tuple, as a single array would be lost for good with the worker of a
+    # cluster that joblib had sent it to.
+    X, y, rows = data
+    return train_net(net, X, y, rows=rows, **how)
