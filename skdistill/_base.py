@@ -11,6 +11,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skdistill._soft_targets import log_softmax, soften
 
 PREDICT_CHUNK = 4096
+FORM = ("classes_", "n_features_in_", "feature_names_in_")
+"""What `validate_classification` sets."""
 
 
 @contextmanager

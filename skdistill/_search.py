@@ -1,38 +1,27 @@
 """Temperature and alpha by cross-validation, at the price of a few fits."""
 
 import time
-from copy import copy
 from numbers import Integral
 
 import numpy as np
-import torch
-from joblib import Parallel, delayed, effective_n_jobs, parallel_config
+from joblib import parallel_config
 from joblib.parallel import get_active_backend
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.metrics import get_scorer_names
+from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import GridSearchCV, check_cv
-from sklearn.utils import _safe_indexing, indexable
+from sklearn.utils import indexable
 from sklearn.utils.validation import check_is_fitted
 
 from skdistill._base import (
+    FORM,
     LogitsClassifierMixin,
     all_or_nothing,
-    draw_seeds,
     validate_classification,
-    validated_weight,
 )
 from skdistill._distilled import DistilledClassifier
-from skdistill._nets import chosen_device
+from skdistill._folds import Data, train_candidates
 from skdistill._progress import epoch_progress
 from skdistill._sklearn import StrOptions, _fit_context, _routing_enabled
-from skdistill._soft_targets import teacher_logits
-from skdistill._teacher import EnsembleTeacher
-from skdistill._vectorized import (
-    Replica,
-    train_alone,
-    train_stacked,
-    why_not_stacked,
-)
 
 _SHARED = (
     "teacher",
@@ -46,7 +35,6 @@ _SHARED = (
     "random_state",
     "verbose",
 )
-_FORM = ("classes_", "n_features_in_", "feature_names_in_")
 
 
 def one_standard_error(cv_results, metric="score"):
@@ -331,6 +319,8 @@ class DistilledClassifierCV(
             loss of a network stops being finite. The estimator is then as it was.
         """
         with all_or_nothing(self):
+            for name in [name for name in vars(self) if name.endswith("_")]:
+                delattr(self, name)  # which this search may not have
             X_student, y_index, _ = validate_classification(self, X, y, sample_weight)
             X, sample_weight = indexable(X, sample_weight)
             y = self.classes_[y_index]
@@ -340,7 +330,7 @@ class DistilledClassifierCV(
             grid = self._checked_grid(model)
             candidates = _Candidates(
                 model,
-                _Data(X, X_student, y, sample_weight),
+                Data(X, X_student, y, sample_weight),
                 [rows[train] for train, _ in splits],
                 [(t, a) for a in grid["alpha"] for t in grid["temperature"]],
                 self.n_jobs,
@@ -371,7 +361,7 @@ class DistilledClassifierCV(
     def _checked_model(self, X):
         """Return the unfitted model of all candidates, with the form of the data."""
         model = DistilledClassifier(**{name: getattr(self, name) for name in _SHARED})
-        for name in _FORM:
+        for name in FORM:
             if hasattr(self, name):
                 setattr(model, name, getattr(self, name))
         model._check_teacher()
@@ -409,6 +399,9 @@ class DistilledClassifierCV(
         ):
             if hasattr(search, name):
                 setattr(self, name, getattr(search, name))
+        if self.scoring is None:
+            # GridSearchCV's own would drag all candidates along.
+            self.scorer_ = check_scoring(candidates.model)
         if hasattr(search, "best_params_"):
             self.temperature_ = search.best_params_["temperature"]
             self.alpha_ = search.best_params_["alpha"]
@@ -457,28 +450,6 @@ class DistilledClassifierCV(
         return model._routing_of(self)
 
 
-class _Data:
-    """What all folds are made of. `y` has labels, `X_student` is float32."""
-
-    def __init__(self, X, X_student, y, sample_weight):
-        self.X, self.X_student = X, X_student
-        self.y, self.sample_weight = y, sample_weight
-
-    def of_teacher(self, rows):
-        """Return some of the rows as the caller gave them, for any teacher."""
-        weight = self.sample_weight
-        weight = None if weight is None else _safe_indexing(weight, rows)
-        return _safe_indexing(self.X, rows), self.y[rows], weight
-
-    def subset(self, rows, sample_weight):
-        """Return rows that training sees and their weights, for `Replica`."""
-        if sample_weight is None:
-            return {"rows": rows}
-        weight = _safe_indexing(sample_weight, rows)
-        weight = validated_weight(weight, self.X_student[rows])
-        return {"rows": rows[weight > 0], "sample_weight": weight[weight > 0]}
-
-
 class _Candidate(DistilledClassifier):
     """What GridSearchCV clones, fits and scores: its `fit` takes what is trained."""
 
@@ -525,7 +496,9 @@ class _Candidates:
     def _fitted(self, rows, temperature, alpha):
         if self.models is None:
             start = time.perf_counter()
-            self.models = self._trained()
+            self.models, self.engine = train_candidates(
+                self.model, self.data, self.folds, self.pairs, self.n_jobs
+            )
             self.seconds = time.perf_counter() - start
         of_fold = self.models.get(rows.tobytes())
         if of_fold is not None:
@@ -534,146 +507,3 @@ class _Candidates:
         return model.fit(
             self.data.X, self.data.y, sample_weight=self.data.sample_weight
         )
-
-    def _trained(self):
-        """Return the models by rows, and by temperature and alpha."""
-        by_classes = {}
-        for rows in self.folds:
-            classes = tuple(np.unique(self.data.y[rows]).tolist())
-            by_classes.setdefault(classes, []).append(rows)
-        on_cpu = torch.device(chosen_device(self.model.device)).type == "cpu"
-        n_jobs = self.n_jobs if on_cpu else 1
-        n_parts = effective_n_jobs(n_jobs)
-        parts = [
-            folds[start::n_parts]
-            for folds in by_classes.values()
-            for start in range(min(n_parts, len(folds)))
-        ]
-        seeds = draw_seeds(self.model.random_state, 2)
-        trained = Parallel(n_jobs=n_jobs)(
-            delayed(_train_folds)(self.model, self.data, folds, self.pairs, seeds)
-            for folds in parts
-        )
-        self.engine = trained[0][1]
-        return {
-            rows.tobytes(): models
-            for folds, (of_folds, _) in zip(parts, trained, strict=True)
-            for rows, models in zip(folds, of_folds, strict=True)
-        }
-
-
-def _train_folds(model, data, folds, pairs, seeds):
-    """Train a student for every fold and pair of temperature and alpha.
-
-    Parameters
-    ----------
-    model : DistilledClassifier
-        Unfitted, with the form of the data.
-    data : _Data
-    folds : list of ndarray of int
-        The training rows of each fold. They have the same classes.
-    pairs : list of (float, float)
-        The candidates.
-    seeds : (int, int)
-        Those of the teacher and of the student.
-
-    Returns
-    -------
-    models : list of dict
-        For every fold, the fitted models by temperature and alpha.
-    engine : dict
-        How teachers and students were trained.
-    """
-    model = copy(model)
-    model.classes_ = np.unique(data.y[folds[0]])
-    if len(model.classes_) < 2:
-        raise ValueError(
-            "DistilledClassifierCV needs at least 2 classes in the training rows of "
-            f"every fold. In one there is only {model.classes_.tolist()[0]!r}: take "
-            "less folds, or stratified ones."
-        )
-    y = np.searchsorted(model.classes_, data.y)
-    net = model._unfitted_student(data.X_student)
-    n_epochs = len(folds) * len(pairs) * net.max_epochs
-    with epoch_progress(n_epochs, description="students", verbose=model.verbose) as bar:
-        subsets = [data.subset(rows, data.sample_weight) for rows in folds]
-        teachers, engine = [None] * len(folds), None
-        if any(alpha > 0 for _, alpha in pairs):
-            teachers, engine = _fold_teachers(model, data, y, folds, seeds[0])
-            for subset, teacher in zip(subsets, teachers, strict=True):
-                logits = _teacher_logits(teacher, data, subset["rows"], model.classes_)
-                subset["teacher_logits"] = logits
-            bar.set_description("students")
-        replicas = [
-            Replica(
-                f"the student for temperature={temperature}, alpha={alpha}",
-                seeds[1],
-                **subset,
-                temperature=temperature,
-                alpha=alpha,
-            )
-            for subset in subsets
-            for temperature, alpha in pairs
-        ]
-        students, engines = _trained_students(model, net, data, y, replicas, bar)
-    models = [
-        {pair: _fitted(model, pair, teacher, next(students)) for pair in pairs}
-        for teacher in teachers
-    ]
-    return models, {"teachers": engine, "students": engines}
-
-
-def _fold_teachers(model, data, y, folds, seed):
-    """Return the fitted teacher of every fold, and how they were trained."""
-    teacher = model._unfitted_teacher(seed)
-    if type(teacher) is EnsembleTeacher:
-        weight = model._teacher_fit_params(teacher, data.sample_weight)
-        subsets = [data.subset(rows, weight.get("sample_weight")) for rows in folds]
-        for name in _FORM:
-            if hasattr(model, name):
-                setattr(teacher, name, getattr(model, name))
-        teachers = teacher.fitted_on_subsets(data.X_student, y, subsets)
-        if teachers is not None:
-            return teachers, "vectorized"
-    teachers = []
-    for rows in folds:
-        X, labels, weight = data.of_teacher(rows)
-        teacher = model._unfitted_teacher(seed)
-        fit_params = model._teacher_fit_params(teacher, weight)
-        teachers.append(teacher.fit(X, labels, **fit_params))
-    return teachers, "joblib"
-
-
-def _teacher_logits(teacher, data, rows, classes):
-    X, _, _ = data.of_teacher(rows)
-    return teacher_logits(teacher, X, classes)
-
-
-def _trained_students(model, net, data, y, replicas, bar):
-    """Return an iterator over the trained nets, and how they were trained."""
-    X = data.X_student
-    if why_not_stacked(net, X) is None:
-        nets = train_stacked(
-            net,
-            X,
-            y,
-            replicas,
-            n_classes=len(model.classes_),
-            bar=bar,
-            verbose=model.verbose,
-        )
-        return iter(nets), "vectorized"
-    nets = [
-        train_alone(net, X, y, replica, bar=bar, verbose=model.verbose)
-        for replica in replicas
-    ]
-    return iter(nets), "joblib"
-
-
-def _fitted(model, pair, teacher, student):
-    """Return a copy of `model` as if it had been fitted."""
-    temperature, alpha = pair
-    fitted = copy(model).set_params(temperature=temperature, alpha=alpha)
-    fitted.teacher_ = teacher if alpha > 0 else None
-    fitted._take_student(student)
-    return fitted

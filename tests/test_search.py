@@ -247,14 +247,16 @@ def test_jobs_do_not_change_the_result(binary, n_jobs):
     )
 
 
-def test_noise_cross_validates_at_chance():
+def test_noise_cross_validates_at_chance(tmp_path):
     """No teacher of a fold has seen its test rows, in the search or inside it."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(400, 10)).astype(np.float32)
     y = rng.integers(2, size=400)
     teacher = RandomForestClassifier(n_estimators=30)
     model = small_search(teacher, alphas=[0.5, 1.0], max_epochs=20).fit(X, y)
-    plain = grid_search(model, refit=False).fit(X, y)
+    plain = grid_search(model, refit=False)
+    plain.estimator.set_params(memory=tmp_path)
+    plain.fit(X, y)
     for results in (model.cv_results_, plain.cv_results_):
         # Two standard errors of 400 tosses.
         assert (np.abs(results["mean_test_score"] - 0.5) < 0.05).all()
@@ -318,6 +320,25 @@ def test_score_is_by_the_scoring(binary):
     model = small_search(scoring="neg_log_loss").fit(X, y)
     assert model.score(X, y) < 0
     assert small_search().fit(X, y).score(X, y) == (model.predict(X) == y).mean()
+
+
+def test_a_refit_leaves_nothing_of_the_fit_before(binary):
+    model = small_search().fit(*binary)
+    model.set_params(refit=False).fit(*binary)
+    assert not hasattr(model, "best_estimator_")
+    assert not hasattr(model, "student_")
+    model.set_params(cv=100)
+    before = set(vars(model))
+    with pytest.raises(ValueError, match="n_splits=100"):
+        model.fit(*binary)
+    assert set(vars(model)) == before
+
+
+@pytest.mark.parametrize("scoring", [None, "accuracy"])
+def test_the_candidates_are_not_kept(binary, scoring):
+    model = small_search(LogisticRegression(), scoring=scoring).fit(*binary)
+    size = len(pickle.dumps(model)) - len(pickle.dumps(model.best_estimator_))
+    assert size < 6_000  # the table of results
 
 
 # --- At home --------------------------------------------------------------------------

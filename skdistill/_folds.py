@@ -1,0 +1,193 @@
+"""All folds and candidates of a search, trained as stacks."""
+
+from copy import copy
+
+import numpy as np
+import torch
+from joblib import Parallel, delayed, effective_n_jobs
+from sklearn.utils import _safe_indexing
+
+from skdistill._base import FORM, draw_seeds, validated_weight
+from skdistill._nets import chosen_device
+from skdistill._progress import epoch_progress
+from skdistill._soft_targets import teacher_logits
+from skdistill._teacher import EnsembleTeacher
+from skdistill._vectorized import (
+    Replica,
+    train_alone,
+    train_stacked,
+    why_not_stacked,
+)
+
+
+class Data:
+    """What all folds are made of. `y` has labels, `X_student` is float32."""
+
+    def __init__(self, X, X_student, y, sample_weight):
+        self.X, self.X_student = X, X_student
+        self.y, self.sample_weight = y, sample_weight
+
+    def of_teacher(self, rows):
+        """Return some of the rows as the caller gave them, for any teacher."""
+        weight = self.sample_weight
+        weight = None if weight is None else _safe_indexing(weight, rows)
+        return _safe_indexing(self.X, rows), self.y[rows], weight
+
+    def subset(self, rows, sample_weight):
+        """Return rows that training sees and their weights, for `Replica`."""
+        if sample_weight is None:
+            return {"rows": rows}
+        weight = _safe_indexing(sample_weight, rows)
+        weight = validated_weight(weight, self.X_student[rows])
+        return {"rows": rows[weight > 0], "sample_weight": weight[weight > 0]}
+
+
+def train_candidates(model, data, folds, pairs, n_jobs):
+    """Train a student for every fold and pair of temperature and alpha.
+
+    Parameters
+    ----------
+    model : DistilledClassifier
+        Unfitted, with the form of the data.
+    data : Data
+    folds : list of ndarray of int
+        The training rows of each fold.
+    pairs : list of (float, float)
+        The candidates.
+    n_jobs : int or None
+        Number of jobs that the folds are divided among.
+
+    Returns
+    -------
+    models : dict
+        By `rows.tobytes()` a dict of the fitted models by temperature and alpha.
+    engine : dict
+        How teachers and students were trained.
+    """
+    by_classes = {}
+    for rows in folds:
+        classes = tuple(np.unique(data.y[rows]).tolist())
+        by_classes.setdefault(classes, []).append(rows)
+    on_cpu = torch.device(chosen_device(model.device)).type == "cpu"
+    n_jobs = n_jobs if on_cpu else 1
+    n_parts = effective_n_jobs(n_jobs)
+    parts = [
+        alike[start::n_parts]
+        for alike in by_classes.values()
+        for start in range(min(n_parts, len(alike)))
+    ]
+    seeds = draw_seeds(model.random_state, 2)
+    trained = Parallel(n_jobs=n_jobs)(
+        delayed(_train_part)(model, data, part, pairs, seeds) for part in parts
+    )
+    models = {
+        rows.tobytes(): of_fold
+        for part, (of_folds, _) in zip(parts, trained, strict=True)
+        for rows, of_fold in zip(part, of_folds, strict=True)
+    }
+    return models, trained[0][1]
+
+
+def _train_part(model, data, folds, pairs, seeds):
+    """Do what `train_candidates` does for folds that have the same classes.
+
+    Returns
+    -------
+    models : list of dict
+        For every fold, the fitted models by temperature and alpha.
+    engine : dict
+        How teachers and students were trained.
+    """
+    model = copy(model)
+    model.classes_ = np.unique(data.y[folds[0]])
+    if len(model.classes_) < 2:
+        raise ValueError(
+            "DistilledClassifierCV needs at least 2 classes in the training rows of "
+            f"every fold. In one there is only {model.classes_.tolist()[0]!r}: take "
+            "less folds, or stratified ones."
+        )
+    y = np.searchsorted(model.classes_, data.y)
+    net = model._unfitted_student(data.X_student)
+    n_epochs = len(folds) * len(pairs) * net.max_epochs
+    with epoch_progress(n_epochs, description="students", verbose=model.verbose) as bar:
+        subsets = [data.subset(rows, data.sample_weight) for rows in folds]
+        teachers, engine = [None] * len(folds), None
+        if any(alpha > 0 for _, alpha in pairs):
+            teachers, engine = _fold_teachers(model, data, y, folds, seeds[0])
+            for subset, teacher in zip(subsets, teachers, strict=True):
+                logits = _teacher_logits(teacher, data, subset["rows"], model.classes_)
+                subset["teacher_logits"] = logits
+            bar.set_description("students")
+        replicas = [
+            Replica(
+                f"the student for temperature={temperature}, alpha={alpha}",
+                seeds[1],
+                **subset,
+                temperature=temperature,
+                alpha=alpha,
+            )
+            for subset in subsets
+            for temperature, alpha in pairs
+        ]
+        students, engines = _trained_students(model, net, data, y, replicas, bar)
+    models = [
+        {pair: _fitted(model, pair, teacher, next(students)) for pair in pairs}
+        for teacher in teachers
+    ]
+    return models, {"teachers": engine, "students": engines}
+
+
+def _fold_teachers(model, data, y, folds, seed):
+    """Return the fitted teacher of every fold, and how they were trained."""
+    teacher = model._unfitted_teacher(seed)
+    if type(teacher) is EnsembleTeacher:
+        weight = model._teacher_fit_params(teacher, data.sample_weight)
+        subsets = [data.subset(rows, weight.get("sample_weight")) for rows in folds]
+        for name in FORM:
+            if hasattr(model, name):
+                setattr(teacher, name, getattr(model, name))
+        teachers = teacher.fitted_on_subsets(data.X_student, y, subsets)
+        if teachers is not None:
+            return teachers, "vectorized"
+    teachers = []
+    for rows in folds:
+        X, labels, weight = data.of_teacher(rows)
+        teacher = model._unfitted_teacher(seed)
+        fit_params = model._teacher_fit_params(teacher, weight)
+        teachers.append(teacher.fit(X, labels, **fit_params))
+    return teachers, "joblib"
+
+
+def _teacher_logits(teacher, data, rows, classes):
+    X, _, _ = data.of_teacher(rows)
+    return teacher_logits(teacher, X, classes)
+
+
+def _trained_students(model, net, data, y, replicas, bar):
+    """Return an iterator over the trained nets, and how they were trained."""
+    X = data.X_student
+    if why_not_stacked(net, X) is None:
+        nets = train_stacked(
+            net,
+            X,
+            y,
+            replicas,
+            n_classes=len(model.classes_),
+            bar=bar,
+            verbose=model.verbose,
+        )
+        return iter(nets), "vectorized"
+    nets = [
+        train_alone(net, X, y, replica, bar=bar, verbose=model.verbose)
+        for replica in replicas
+    ]
+    return iter(nets), "joblib"
+
+
+def _fitted(model, pair, teacher, student):
+    """Return a copy of `model` as if it had been fitted."""
+    temperature, alpha = pair
+    fitted = copy(model).set_params(temperature=temperature, alpha=alpha)
+    fitted.teacher_ = teacher if alpha > 0 else None
+    fitted._take_student(student)
+    return fitted
