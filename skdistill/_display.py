@@ -210,4 +210,10 @@ def _column(params, ending):
             f"{sorted(names) or 'none'}."
         )
     (name,) = names
+    without = [candidate for candidate in params if name not in candidate]
+    if without:
+        raise ValueError(
+            f"Every candidate of the search must have a {ending}. There is none in "
+            f"{without[0]}."
+        )
     return np.array([candidate[name] for candidate in params], dtype=float)

@@ -1,6 +1,6 @@
 """All folds and candidates of a search, trained as stacks."""
 
-from copy import copy
+from copy import copy, deepcopy
 
 import numpy as np
 import torch
@@ -68,15 +68,15 @@ def train_candidates(model, data, folds, pairs, n_jobs):
     for rows in folds:
         classes = tuple(np.unique(data.y[rows]).tolist())
         by_classes.setdefault(classes, []).append(rows)
-    on_cpu = torch.device(chosen_device(model.device)).type == "cpu"
-    n_jobs = n_jobs if on_cpu else 1
+    n_jobs = n_jobs if _on_cpu(model) else 1
     n_parts = effective_n_jobs(n_jobs)
     parts = [
         alike[start::n_parts]
         for alike in by_classes.values()
         for start in range(min(n_parts, len(alike)))
     ]
-    seeds = draw_seeds(model.random_state, 2)
+    # The refit draws the same from it.
+    seeds = draw_seeds(deepcopy(model.random_state), 2)
     trained = Parallel(n_jobs=n_jobs)(
         delayed(_train_part)(model, data, part, pairs, seeds) for part in parts
     )
@@ -86,6 +86,16 @@ def train_candidates(model, data, folds, pairs, n_jobs):
         for rows, of_fold in zip(part, of_folds, strict=True)
     }
     return models, trained[0][1]
+
+
+def _on_cpu(model):
+    """Tell whether neither teacher nor student trains on a GPU."""
+    devices = [
+        value
+        for name, value in model.get_params().items()
+        if f"__{name}".endswith("__device") and isinstance(value, str)
+    ]
+    return all(torch.device(chosen_device(name)).type == "cpu" for name in devices)
 
 
 def _train_part(model, data, folds, pairs, seeds):

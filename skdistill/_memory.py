@@ -5,6 +5,7 @@ import hashlib
 import inspect
 import os
 import pickle
+import sys
 import types
 import warnings
 
@@ -17,14 +18,15 @@ from skorch import NeuralNet
 from torch import nn
 
 # Parameters of estimators that say how to compute a result, and not which.
-_WITHOUT_EFFECT = {"n_jobs", "verbose", "memory", "pre_dispatch"}
+_WITHOUT_EFFECT = {"n_jobs", "verbose", "pre_dispatch"}
 
 
 def content_key(*values):
     """Return a hash of what `values` are, the same in every process and session.
 
     Estimators count with their class and all they hold, but for `n_jobs`, `verbose`
-    and the like; functions and classes with their source.
+    and the like; functions and classes with their source, though not with that of
+    what they call.
 
     Raises
     ------
@@ -39,18 +41,21 @@ def _plain(value):
     match value:
         case BaseEstimator() | NeuralNet():
             attributes = vars(value).items()
-            held = {k: _plain(v) for k, v in attributes if k not in _WITHOUT_EFFECT}
+            held = {k: _plain(v) for k, v in attributes if _has_effect(k, v)}
             return _plain(type(value)), held
         case nn.Module():
-            return _plain(type(value)), _plain(vars(value))
+            return _plain(type(value)), list(value._modules), _plain(vars(value))
         case torch.Tensor():
             array = value.detach().cpu().reshape(-1).view(torch.uint8).numpy()
-            return str(value.dtype), tuple(value.shape), array
+            return str(value.dtype), value.requires_grad, tuple(value.shape), array
         case pd.DataFrame():
             columns = [_plain(value.iloc[:, i]) for i in range(value.shape[1])]
             return list(value.columns), columns
         case pd.Series():
-            return str(value.dtype), value.to_numpy(), value.index.to_numpy()
+            parts = str(value.dtype), value.to_numpy(), value.index.to_numpy()
+            if isinstance(value.dtype, pd.CategoricalDtype):
+                parts += value.cat.categories.to_numpy(), value.cat.ordered
+            return parts
         case functools.partial():
             return _plain([value.func, value.args, value.keywords])
         case type() | types.FunctionType():
@@ -62,12 +67,29 @@ def _plain(value):
     return value
 
 
+def _has_effect(name, value):
+    if name == "memory":
+        return not isinstance(value, str | os.PathLike | Memory | None)
+    return name not in _WITHOUT_EFFECT
+
+
 @functools.lru_cache
 def _source(value):
+    """Return the source of a function, or of a class and those it inherits from."""
+    parts = value.__mro__ if isinstance(value, type) else [value]
+    return [_own_source(part) for part in parts]
+
+
+def _own_source(value):
     try:
         return inspect.getsource(value)
-    except (OSError, TypeError):  # written in C, or at a prompt
-        return None
+    except (OSError, TypeError) as error:
+        module = sys.modules.get(value.__module__)
+        if value.__module__ == "builtins" or hasattr(module, "__file__"):
+            return None  # written in C
+        raise pickle.PicklingError(
+            f"the source of {value.__qualname__} cannot be read, to see if it changes"
+        ) from error
 
 
 def computed_once(memory, key, compute):

@@ -411,12 +411,15 @@ class DistilledClassifierCV(
             self.student_ = candidates.last.student_
 
     def _logits(self, X):
+        return self._refitted()._logits(X)
+
+    def _refitted(self):
         if not hasattr(self, "best_estimator_"):
             raise AttributeError(
                 "This DistilledClassifierCV has refit=False and cannot predict. Set "
                 "refit=True, or fit a DistilledClassifier with what cv_results_ says."
             )
-        return self.best_estimator_._logits(X)
+        return self.best_estimator_
 
     def score(self, X, y):
         """Score the predictions with the scorer that chose the candidate.
@@ -435,8 +438,17 @@ class DistilledClassifierCV(
             names.
         """
         check_is_fitted(self)
-        scorer = self.scorer_[self.refit] if self.multimetric_ else self.scorer_
-        return scorer(self.best_estimator_, X, y)
+        best = self._refitted()
+        if not self.multimetric_:
+            return self.scorer_(best, X, y)
+        if not isinstance(self.refit, str):
+            raise AttributeError(
+                "score is not available with several metrics unless refit names one. "
+                f"Got refit={self.refit!r}."
+            )
+        if isinstance(self.scorer_, dict):
+            return self.scorer_[self.refit](best, X, y)
+        return self.scorer_(best, X, y)[self.refit]
 
     def get_metadata_routing(self):
         """Return how metadata reaches the teacher, for scikit-learn's routing.
@@ -461,8 +473,8 @@ class _Candidate(DistilledClassifier):
     def fit(self, X, y, rows, sample_weight=None):
         # The weights are there for GridSearchCV, which hands them to scorers as well.
         model = self.candidates.fitted(rows, self.temperature, self.alpha)
-        learned = {k: v for k, v in vars(model).items() if k.endswith("_")}
-        vars(self).update(learned)
+        # All of it, for scorers that look at parameters.
+        vars(self).update(vars(model))
         return self
 
     def get_metadata_routing(self):

@@ -292,7 +292,8 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
         replicas = [
             Replica(name, seed, **subset)
             for subset in subsets
-            for name, seed in self._names_and_seeds()
+            # A RandomState starts anew for each, as it does in a fit of a clone.
+            for name, seed in clone(self)._names_and_seeds()
         ]
         n_classes = len(self.classes_)
         nets = train_stacked(

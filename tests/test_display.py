@@ -132,3 +132,7 @@ def test_what_is_no_such_search_is_refused(binary):
         SearchDisplay.from_estimator(search)
     with pytest.raises(ValueError, match="one parameter that is a temperature.* none"):
         SearchDisplay.from_estimator(search.fit(*binary))
+    grids = [{"alpha": [0.0]}, {"alpha": [0.5], "temperature": [2.0]}]
+    search = GridSearchCV(model, grids, cv=2).fit(*binary)
+    with pytest.raises(ValueError, match="must have a temperature. There is none in"):
+        SearchDisplay.from_estimator(search)

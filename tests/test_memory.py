@@ -4,6 +4,7 @@ import functools
 import pickle
 import subprocess
 import sys
+from collections import OrderedDict
 
 import numpy as np
 import pandas as pd
@@ -230,6 +231,57 @@ def test_modules_count_with_their_weights():
     same.load_state_dict(first.state_dict())
     assert content_key(first) == content_key(same) != content_key(other)
     assert content_key(nn.Dropout(0.1)) != content_key(nn.Dropout(0.2))
+
+
+def test_frozen_weights_and_the_order_of_modules_count():
+    free, frozen = nn.Linear(2, 2), nn.Linear(2, 2).requires_grad_(False)
+    frozen.load_state_dict(free.state_dict())
+    assert content_key(free) != content_key(frozen)
+    parts = {"a": nn.Tanh(), "b": nn.Linear(2, 2)}
+    orders = [
+        nn.Sequential(OrderedDict(items))
+        for items in (parts.items(), reversed(parts.items()))
+    ]
+    assert content_key(orders[0]) != content_key(orders[1])
+
+
+def test_categories_count_with_their_order():
+    keys = {
+        content_key(pd.DataFrame({"a": pd.Categorical([1, 2], categories, ordered)}))
+        for categories in ([1, 2], [2, 1], [1, 2, 3])
+        for ordered in (False, True)
+    }
+    assert len(keys) == 6
+
+
+def test_a_parameter_that_is_only_called_memory_counts():
+    class Remembering(LogisticRegression):
+        def __init__(self, memory=None):
+            super().__init__()
+            self.memory = memory
+
+    assert content_key(Remembering(1)) != content_key(Remembering(5))
+    assert content_key(Remembering("a")) == content_key(Remembering("b"))
+
+
+def test_what_a_class_inherits_counts():
+    def child_of(base):
+        class Child(base):
+            pass
+
+        return Child
+
+    assert content_key(child_of(LogisticRegression)()) != content_key(
+        child_of(CountedTeacher)()
+    )
+
+
+def test_a_class_made_at_a_prompt_is_not_kept(binary, model, tmp_path):
+    scope = {"__name__": "a_prompt", "LogisticRegression": LogisticRegression}
+    exec("class Typed(LogisticRegression):\n    pass", scope)
+    with pytest.warns(UserWarning, match="Typed is not kept .*source of Typed"):
+        model.set_params(teacher=scope["Typed"]()).fit(*binary)
+    assert not (tmp_path / "memory").exists()
 
 
 def test_functions_count_with_their_source():

@@ -177,6 +177,7 @@ def test_candidates_are_like_fits_of_their_own(binary):
     assert len(seen) == 4 * 3
     for estimator in seen:
         assert isinstance(estimator, DistilledClassifier)
+        assert (estimator.max_epochs, estimator.teacher) == (5, model.teacher)
         assert estimator.n_iter_ == len(estimator.loss_curve_) == 5
         assert (estimator.teacher_ is None) == (estimator.alpha == 0)
         assert estimator.classes_.tolist() == [0, 1]
@@ -339,6 +340,40 @@ def test_the_candidates_are_not_kept(binary, scoring):
     model = small_search(LogisticRegression(), scoring=scoring).fit(*binary)
     size = len(pickle.dumps(model)) - len(pickle.dumps(model.best_estimator_))
     assert size < 6_000  # the table of results
+
+
+@pytest.mark.parametrize("of_teacher", [True, False])
+def test_random_states_start_anew_for_every_fold(binary, of_teacher):
+    state = np.random.RandomState(7)
+    model = small_search(scoring="neg_log_loss", alphas=[0.8])
+    model.set_params(
+        **{"teacher__random_state" if of_teacher else "random_state": state}
+    )
+    plain = grid_search(model).fit(*binary)
+    model.fit(*binary)
+    assert_same_results(model, plain)
+    np.testing.assert_array_equal(
+        model.predict_proba(binary[0]), plain.predict_proba(binary[0])
+    )
+
+
+def two_scores(estimator, X, y):
+    right = (estimator.predict(X) == y).mean()
+    return {"right": right, "wrong": 1 - right}
+
+
+def test_score_by_one_of_several_metrics(binary):
+    model = small_search(scoring=two_scores, refit="right").fit(*binary)
+    assert model.score(*binary) == (model.predict(binary[0]) == binary[1]).mean()
+    model.set_params(refit=one_index).fit(*binary)
+    with pytest.raises(AttributeError, match="unless refit names one"):
+        model.score(*binary)
+    with pytest.raises(AttributeError, match="refit=False and cannot predict"):
+        model.set_params(refit=False).fit(*binary).score(*binary)
+
+
+def one_index(cv_results):
+    return 1
 
 
 # --- At home --------------------------------------------------------------------------
