@@ -13,7 +13,7 @@ _PUBLIC = {
     "SearchDisplay": "skdistill._display",
     "StudentModel": "skdistill._modules",
     "TeacherModel": "skdistill._modules",
-    "one_standard_error": "skdistill._search",
+    "one_standard_error": "skdistill._choice",
 }
 
 __all__ = sorted(_PUBLIC)

@@ -11,8 +11,18 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skdistill._soft_targets import log_softmax, soften
 
 PREDICT_CHUNK = 4096
-FORM = ("classes_", "n_features_in_", "feature_names_in_")
-"""What `validate_classification` sets."""
+
+
+def ends_in(name, ending):
+    """Tell whether a parameter's name is `ending`, at any depth."""
+    return f"__{name}".endswith(f"__{ending}")
+
+
+def copy_form(source, target):
+    """Give `target` what `validate_classification` has set on `source`."""
+    for name in ("classes_", "n_features_in_", "feature_names_in_"):
+        if hasattr(source, name):
+            setattr(target, name, getattr(source, name))
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skdistill._search import ends_in, within_one_standard_error
+from skdistill._base import ends_in
+from skdistill._choice import within_one_standard_error
 
 
 class SearchDisplay:
@@ -51,7 +52,6 @@ class SearchDisplay:
     >>> display = SearchDisplay.from_estimator(search.fit(X, y))
     >>> display.scores.shape
     (5, 4)
-    >>> display.figure_.savefig("search.png")  # doctest: +SKIP
     """
 
     def __init__(

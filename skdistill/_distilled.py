@@ -26,6 +26,7 @@ from skdistill._base import (
     LogitsClassifierMixin,
     all_or_nothing,
     draw_seeds,
+    ends_in,
     refuse_overridden,
     validate_classification,
     without_weightless,
@@ -38,12 +39,7 @@ from skdistill._progress import epoch_progress
 from skdistill._sklearn import HasMethods, Interval, _fit_context, _routing_enabled
 from skdistill._soft_targets import proba_to_logits, teacher_logits
 from skdistill._teacher import EnsembleTeacher
-from skdistill._vectorized import (
-    Replica,
-    train_alone,
-    train_stacked,
-    why_not_stacked,
-)
+from skdistill._vectorized import Replica, train_replicas
 
 _STUDENT = "the student of DistilledClassifier"
 _NET_PARAMETERS = (
@@ -58,10 +54,6 @@ _NET_PARAMETERS = (
 
 # A fitted teacher may be another with another version of these.
 _VERSIONS = (__version__, sklearn.__version__, torch.__version__)
-
-
-def _is_seed(name):
-    return f"__{name}".endswith("__random_state")
 
 
 class DistilledClassifier(
@@ -352,12 +344,21 @@ class DistilledClassifier(
 
     def _key(self, teacher, X, y, fit_params):
         """Return what the fitted teacher is kept under; warn and return None if not."""
-        given = self._teacher().get_params().items()
-        seeds = [value for name, value in given if _is_seed(name)]
-        if all(
-            isinstance(self.random_state if seed is None else seed, Integral)
-            for seed in seeds
-        ):
+        given = self._teacher().get_params()
+        seeds = [
+            self.random_state if value is None else value
+            for name, value in given.items()
+            if ends_in(name, "random_state")
+        ]
+        # Splitters keep theirs to themselves.
+        seeds += [
+            value.random_state
+            for value in given.values()
+            if hasattr(value, "get_n_splits")
+            and hasattr(value, "random_state")
+            and getattr(value, "shuffle", True)
+        ]
+        if all(isinstance(seed, Integral) for seed in seeds):
             try:
                 return content_key(_VERSIONS, teacher, X, y, fit_params, self.classes_)
             except PicklingError as error:
@@ -377,7 +378,7 @@ class DistilledClassifier(
         unseeded = [
             name
             for name, value in sorted(teacher.get_params().items())
-            if value is None and _is_seed(name)
+            if value is None and ends_in(name, "random_state")
         ]
         # Each its own, or the members of a voting classifier would be the same.
         seeds = draw_seeds(seed, len(unseeded))
@@ -415,17 +416,19 @@ class DistilledClassifier(
         X, y, rows = without_weightless(
             X, y, sample_weight=sample_weight, teacher_logits=logits
         )
-        soft = {"temperature": self.temperature, "alpha": self.alpha}
-        replica = Replica(_STUDENT, seed, **rows, **soft)
-        shown = {"bar": bar, "verbose": self.verbose}
-        if why_not_stacked(net, X) is None:
-            # A stack of one has less overhead than skorch's own loop.
-            n_classes = len(self.classes_)
-            (student,) = train_stacked(
-                net, X, y, [replica], n_classes=n_classes, **shown
-            )
-        else:
-            student = train_alone(net, X, y, replica, **shown)
+        # A stack of one has less overhead than skorch's own loop.
+        replica = Replica(
+            _STUDENT, seed, **rows, temperature=self.temperature, alpha=self.alpha
+        )
+        (student,), _ = train_replicas(
+            net,
+            X,
+            y,
+            [replica],
+            n_classes=len(self.classes_),
+            bar=bar,
+            verbose=self.verbose,
+        )
         self._take_student(student)
 
     def _take_student(self, student):

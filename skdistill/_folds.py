@@ -3,21 +3,15 @@
 from copy import copy, deepcopy
 
 import numpy as np
-import torch
 from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.utils import _safe_indexing
 
-from skdistill._base import FORM, draw_seeds, validated_weight
+from skdistill._base import copy_form, draw_seeds, ends_in, validated_weight
 from skdistill._nets import chosen_device
 from skdistill._progress import epoch_progress
 from skdistill._soft_targets import teacher_logits
 from skdistill._teacher import EnsembleTeacher
-from skdistill._vectorized import (
-    Replica,
-    train_alone,
-    train_stacked,
-    why_not_stacked,
-)
+from skdistill._vectorized import Replica, train_replicas
 
 
 class Data:
@@ -91,11 +85,12 @@ def train_candidates(model, data, folds, pairs, n_jobs):
 def _on_cpu(model):
     """Tell whether neither teacher nor student trains on a GPU."""
     devices = [
-        value
+        str(chosen_device(value)).partition(":")[0]
         for name, value in model.get_params().items()
-        if f"__{name}".endswith("__device") and isinstance(value, str)
+        if ends_in(name, "device")
     ]
-    return all(torch.device(chosen_device(name)).type == "cpu" for name in devices)
+    # Teachers of other packages have names of their own for it, such as "gpu".
+    return not {"cuda", "mps", "gpu"} & set(devices)
 
 
 def _train_part(model, data, folds, pairs, seeds):
@@ -139,12 +134,21 @@ def _train_part(model, data, folds, pairs, seeds):
             for subset in subsets
             for temperature, alpha in pairs
         ]
-        students, engines = _trained_students(model, net, data, y, replicas, bar)
+        nets, engine_of_students = train_replicas(
+            net,
+            data.X_student,
+            y,
+            replicas,
+            n_classes=len(model.classes_),
+            bar=bar,
+            verbose=model.verbose,
+        )
+    students = iter(nets)
     models = [
         {pair: _fitted(model, pair, teacher, next(students)) for pair in pairs}
         for teacher in teachers
     ]
-    return models, {"teachers": engine, "students": engines}
+    return models, {"teachers": engine, "students": engine_of_students}
 
 
 def _fold_teachers(model, data, y, folds, seed):
@@ -153,9 +157,7 @@ def _fold_teachers(model, data, y, folds, seed):
     if type(teacher) is EnsembleTeacher:
         weight = model._teacher_fit_params(teacher, data.sample_weight)
         subsets = [data.subset(rows, weight.get("sample_weight")) for rows in folds]
-        for name in FORM:
-            if hasattr(model, name):
-                setattr(teacher, name, getattr(model, name))
+        copy_form(model, teacher)
         teachers = teacher.fitted_on_subsets(data.X_student, y, subsets)
         if teachers is not None:
             return teachers, "vectorized"
@@ -171,27 +173,6 @@ def _fold_teachers(model, data, y, folds, seed):
 def _teacher_logits(teacher, data, rows, classes):
     X, _, _ = data.of_teacher(rows)
     return teacher_logits(teacher, X, classes)
-
-
-def _trained_students(model, net, data, y, replicas, bar):
-    """Return an iterator over the trained nets, and how they were trained."""
-    X = data.X_student
-    if why_not_stacked(net, X) is None:
-        nets = train_stacked(
-            net,
-            X,
-            y,
-            replicas,
-            n_classes=len(model.classes_),
-            bar=bar,
-            verbose=model.verbose,
-        )
-        return iter(nets), "vectorized"
-    nets = [
-        train_alone(net, X, y, replica, bar=bar, verbose=model.verbose)
-        for replica in replicas
-    ]
-    return iter(nets), "joblib"
 
 
 def _fitted(model, pair, teacher, student):

@@ -84,8 +84,8 @@ def _own_source(value):
     try:
         return inspect.getsource(value)
     except (OSError, TypeError) as error:
-        module = sys.modules.get(value.__module__)
-        if value.__module__ == "builtins" or hasattr(module, "__file__"):
+        from_file = hasattr(sys.modules.get(value.__module__), "__file__")
+        if from_file or value.__module__ in sys.builtin_module_names:
             return None  # written in C
         raise pickle.PicklingError(
             f"the source of {value.__qualname__} cannot be read, to see if it changes"

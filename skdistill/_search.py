@@ -13,9 +13,9 @@ from sklearn.utils import indexable
 from sklearn.utils.validation import check_is_fitted
 
 from skdistill._base import (
-    FORM,
     LogitsClassifierMixin,
     all_or_nothing,
+    copy_form,
     validate_classification,
 )
 from skdistill._distilled import DistilledClassifier
@@ -35,77 +35,6 @@ _SHARED = (
     "random_state",
     "verbose",
 )
-
-
-def one_standard_error(cv_results, metric="score"):
-    """Choose the simplest candidate whose score is within the noise of the best.
-
-    A callable for the `refit` parameter of `DistilledClassifierCV`, and of
-    scikit-learn's searches over a temperature and an alpha. Of the candidates whose
-    mean score is at most one standard error below the best, it takes the one with the
-    lowest alpha, which leans the least on the teacher, and of several the one with the
-    lowest temperature. The rule is that of section 7.10 of [1]_.
-
-    Parameters
-    ----------
-    cv_results : dict
-        The `cv_results_` of a search.
-    metric : str, default="score"
-        Name of the metric, if there are several. Set it with
-        ``functools.partial(one_standard_error, metric=...)``.
-
-    Returns
-    -------
-    int
-        Index of the candidate.
-
-    References
-    ----------
-    .. [1] T. Hastie, R. Tibshirani, J. Friedman, "The Elements of Statistical
-       Learning", 2nd edition, Springer 2009.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skdistill import one_standard_error
-    >>> cv_results = {
-    ...     "params": [{"alpha": 0.3}, {"alpha": 0.7}, {"alpha": 0.9}],
-    ...     "split0_test_score": np.array([0.5, 0.8, 0.8]),
-    ...     "split1_test_score": np.array([0.5, 0.8, 0.9]),
-    ...     "mean_test_score": np.array([0.5, 0.8, 0.85]),
-    ...     "std_test_score": np.array([0.0, 0.0, 0.05]),
-    ... }
-    >>> one_standard_error(cv_results)
-    1
-    """
-    within = np.flatnonzero(within_one_standard_error(cv_results, metric))
-
-    def complexity(index):
-        params = cv_results["params"][index].items()
-        return [
-            next((value for name, value in params if ends_in(name, ending)), 0)
-            for ending in ("alpha", "temperature")
-        ]
-
-    return int(min(within, key=complexity))
-
-
-def within_one_standard_error(cv_results, metric="score"):
-    """Return, for every candidate, whether its score is within noise of the best."""
-    mean, std = cv_results[f"mean_test_{metric}"], cv_results[f"std_test_{metric}"]
-    n_splits = sum(
-        key.startswith("split") and key.endswith(f"_test_{metric}")
-        for key in cv_results
-    )
-    best = np.nanargmax(mean)
-    # GridSearchCV's deviation is that of the splits, with n_splits below the root.
-    error = std[best] / np.sqrt(max(n_splits - 1, 1))
-    return mean >= mean[best] - error
-
-
-def ends_in(name, ending):
-    """Tell whether a parameter's name is `ending`, at any depth."""
-    return f"__{name}".endswith(f"__{ending}")
 
 
 class DistilledClassifierCV(
@@ -361,9 +290,7 @@ class DistilledClassifierCV(
     def _checked_model(self, X):
         """Return the unfitted model of all candidates, with the form of the data."""
         model = DistilledClassifier(**{name: getattr(self, name) for name in _SHARED})
-        for name in FORM:
-            if hasattr(self, name):
-                setattr(model, name, getattr(self, name))
+        copy_form(self, model)
         model._check_teacher()
         model._unfitted_student(X)
         return model
@@ -421,7 +348,7 @@ class DistilledClassifierCV(
             )
         return self.best_estimator_
 
-    def score(self, X, y):
+    def score(self, X, y, sample_weight=None):
         """Score the predictions with the scorer that chose the candidate.
 
         Parameters
@@ -430,6 +357,8 @@ class DistilledClassifierCV(
             The rows.
         y : array-like of shape (n_samples,)
             The true labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, for a scorer that takes them.
 
         Returns
         -------
@@ -439,16 +368,17 @@ class DistilledClassifierCV(
         """
         check_is_fitted(self)
         best = self._refitted()
-        if not self.multimetric_:
-            return self.scorer_(best, X, y)
-        if not isinstance(self.refit, str):
+        scorer, name = self.scorer_, self.refit
+        if self.multimetric_ and not isinstance(name, str):
             raise AttributeError(
                 "score is not available with several metrics unless refit names one. "
-                f"Got refit={self.refit!r}."
+                f"Got refit={name!r}."
             )
-        if isinstance(self.scorer_, dict):
-            return self.scorer_[self.refit](best, X, y)
-        return self.scorer_(best, X, y)[self.refit]
+        if isinstance(scorer, dict):
+            scorer = scorer[name]
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        score = scorer(best, X, y, **weights)
+        return score[name] if isinstance(score, dict) else score
 
     def get_metadata_routing(self):
         """Return how metadata reaches the teacher, for scikit-learn's routing.

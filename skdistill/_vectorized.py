@@ -235,8 +235,26 @@ def train_stacked(net, X, y, replicas, *, n_classes, bar=None, verbose=0):
     return nets
 
 
-def train_alone(net, X, y, replica, *, bar=None, verbose=0):
-    """Train a copy of `net` with skorch for one replica, and return it."""
+def train_replicas(net, X, y, replicas, *, n_classes, bar=None, verbose=0):
+    """Train a copy of `net` for each of `replicas`, as one stack if that can be.
+
+    It takes what `train_stacked` takes, for any net.
+
+    Returns
+    -------
+    nets : list of skorch.NeuralNetClassifier
+        The nets, ready to predict on the CPU, in the order of `replicas`.
+    engine : {"vectorized", "joblib"}
+        Whether they were trained as a stack or one by one.
+    """
+    shown = {"bar": bar, "verbose": verbose}
+    if why_not_stacked(net, X) is None:
+        nets = train_stacked(net, X, y, replicas, n_classes=n_classes, **shown)
+        return nets, "vectorized"
+    return [_train_alone(net, X, y, replica, **shown) for replica in replicas], "joblib"
+
+
+def _train_alone(net, X, y, replica, **shown):
     rows, weight, logits = replica.rows, replica.sample_weight, replica.teacher_logits
     if rows is not None:
         X, y = X[rows], y[rows]
@@ -252,8 +270,7 @@ def train_alone(net, X, y, replica, *, bar=None, verbose=0):
         name=replica.name,
         loss=loss,
         rows={name: value for name, value in values.items() if value is not None},
-        bar=bar,
-        verbose=verbose,
+        **shown,
     )
 
 

@@ -25,16 +25,18 @@ def small_teacher(**params):
     return EnsembleTeacher(**{**defaults, **params})
 
 
+SMALL_STUDENT = {
+    "hidden_layer_sizes": (8,),
+    "max_epochs": 5,
+    "lr": 0.01,
+    "batch_size": 16,
+    "random_state": 0,
+}
+
+
 def small_distilled(teacher=None, **params):
-    defaults = {
-        "hidden_layer_sizes": (8,),
-        "max_epochs": 5,
-        "lr": 0.01,
-        "batch_size": 16,
-        "random_state": 0,
-    }
     teacher = small_teacher() if teacher is None else teacher
-    return DistilledClassifier(teacher, **{**defaults, **params})
+    return DistilledClassifier(teacher, **{**SMALL_STUDENT, **params})
 
 
 def small_search(teacher=None, **params):
@@ -42,11 +44,7 @@ def small_search(teacher=None, **params):
         "temperatures": [1.0, 4.0],
         "alphas": [0.0, 0.8],
         "cv": 3,
-        "hidden_layer_sizes": (8,),
-        "max_epochs": 5,
-        "lr": 0.01,
-        "batch_size": 16,
-        "random_state": 0,
+        **SMALL_STUDENT,
     }
     teacher = small_teacher() if teacher is None else teacher
     return DistilledClassifierCV(teacher, **{**defaults, **params})

@@ -7,14 +7,25 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
 from torch import nn
 
-from skdistill import EnsembleTeacher, StudentModel
+from skdistill import DistilledClassifier, EnsembleTeacher, StudentModel
 from skdistill._batches import ShuffledBatches
+from skdistill._folds import _on_cpu
 from skdistill._nets import chosen_device, mlp_net, train_net
 from skdistill._stacks import StackedLayers, StackedModule
 from skdistill._vectorized import Replica, _Block
 from tests.nets import LogitModule, small_distilled, small_net, small_teacher
+
+
+class Accelerated(LogisticRegression):
+    """A teacher of another package, with a device of its own."""
+
+    def __init__(self, device=None):
+        super().__init__()
+        self.device = device
+
 
 GPUS = [
     pytest.param(
@@ -93,6 +104,20 @@ def test_auto_is_for_own_nets_too(binary):
     assert teacher.estimator.device == "auto"
 
 
+def one_epoch(device):
+    return mlp_net(
+        StudentModel,
+        hidden_layer_sizes=(4,),
+        max_epochs=1,
+        lr=0.01,
+        batch_size=16,
+        weight_decay=0,
+        device=device,
+        n_features=6,
+        n_classes=2,
+    )
+
+
 def test_default_nets_take_their_batches_from_the_device(binary, monkeypatch):
     X, y = binary
     seen = []
@@ -103,17 +128,7 @@ def test_default_nets_take_their_batches_from_the_device(binary, monkeypatch):
             super().__init__(dataset, batch_size)
 
     monkeypatch.setattr("skdistill._nets.ShuffledBatches", Spy)
-    net = mlp_net(
-        StudentModel,
-        hidden_layer_sizes=(4,),
-        max_epochs=1,
-        lr=0.01,
-        batch_size=16,
-        weight_decay=0,
-        device="cpu",
-        n_features=6,
-        n_classes=2,
-    )
+    net = one_epoch("cpu")
     train_net(
         net, X, y, seed=0, name="it", rows={"sample_weight": np.ones(len(X), "f4")}
     )
@@ -135,17 +150,24 @@ def test_a_gpu_is_not_shared_by_processes(binary, monkeypatch, device, n_jobs):
             return iter(())
 
     monkeypatch.setattr("skdistill._teacher.Parallel", Spy)
-    net = mlp_net(
-        StudentModel,
-        hidden_layer_sizes=(4,),
-        max_epochs=1,
-        lr=0.01,
-        batch_size=16,
-        weight_decay=0,
-        device=device,
-    )
-    EnsembleTeacher(n_jobs=12)._fit_each(net, *binary, {}, None)
+    EnsembleTeacher(n_jobs=12)._fit_each(one_epoch(device), *binary, {}, None)
     assert asked == [n_jobs]
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({}, True),
+        ({"device": "cuda:1"}, False),
+        ({"teacher": EnsembleTeacher(device="mps")}, False),
+        ({"student": small_net(device="cuda")}, False),
+        ({"teacher": Accelerated("gpu")}, False),
+        ({"teacher": Accelerated("cpu")}, True),
+        ({"teacher": Accelerated(None)}, True),
+    ],
+)
+def test_folds_are_not_divided_if_anything_is_on_a_gpu(params, expected):
+    assert _on_cpu(DistilledClassifier(**params)) == expected
 
 
 @pytest.mark.parametrize("device", GPUS)

@@ -367,6 +367,23 @@ def test_without_an_integer_seed_nothing_is_kept_and_one_warning_says_why(
     assert not (tmp_path / "memory").exists()
 
 
+@pytest.mark.parametrize(
+    ("cv", "kept"),
+    [
+        (StratifiedKFold(2, shuffle=True), False),
+        (StratifiedKFold(2, shuffle=True, random_state=0), True),
+        (StratifiedKFold(2), True),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:The teacher GridSearchCV is not kept")
+def test_a_splitter_inside_the_teacher_needs_a_seed_too(
+    binary, model, tmp_path, cv, kept
+):
+    teacher = GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=cv)
+    model.set_params(teacher=teacher).fit(*binary)
+    assert (tmp_path / "memory").exists() == kept
+
+
 def test_a_seed_of_the_teachers_own_will_do(binary, model, teacher):
     model.set_params(random_state=None, teacher__random_state=0)
     model.fit(*binary)

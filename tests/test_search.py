@@ -320,7 +320,13 @@ def test_score_is_by_the_scoring(binary):
     X, y = binary
     model = small_search(scoring="neg_log_loss").fit(X, y)
     assert model.score(X, y) < 0
-    assert small_search().fit(X, y).score(X, y) == (model.predict(X) == y).mean()
+    model.set_params(scoring=None).fit(X, y)
+    right = model.predict(X) == y
+    assert model.score(X, y) == right.mean()
+    weight = np.where(right, 1.0, 3.0)
+    assert model.score(X, y, sample_weight=weight) == pytest.approx(
+        np.average(right, weights=weight)
+    )
 
 
 def test_a_refit_leaves_nothing_of_the_fit_before(binary):
