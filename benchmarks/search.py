@@ -80,7 +80,7 @@ def one_round(X, y):
     first, second, memory = by_memory(X, y)
     cv, stacked = by_cv(X, y)
     times = {
-        'plain, engine="joblib"': extrapolated(X, y, "joblib"),
+        'plain, `engine="joblib"`': extrapolated(X, y, "joblib"),
         "plain": extrapolated(X, y, "auto"),
         "`memory`": first,
         "`memory`, second run": second,
@@ -113,7 +113,7 @@ def main():
         "over `DistilledClassifier`, are extrapolated from one fit on the rows of a "
         "fold and one on all rows.",
         table(
-            ["", "seconds", f"`{names[0]}` takes", f"`{names[1]}` takes"],
+            ["", "seconds", f"{names[0]}, takes", f"{names[1]} takes"],
             [
                 [
                     name,

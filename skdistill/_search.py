@@ -72,7 +72,7 @@ class DistilledClassifierCV(
     n_jobs : int, default=None
         Number of jobs that the folds are divided among. None means 1 unless in a
         :obj:`joblib.parallel_config` context, -1 all processors. One job trains all
-        folds as one stack on torch's threads, which on one machine is mostly fastest.
+        folds as one stack on torch's threads.
     student : skorch.NeuralNetClassifier, default=None
         Unfitted net to train in place of a `StudentModel`, as in
         `DistilledClassifier`.
