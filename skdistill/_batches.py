@@ -42,7 +42,8 @@ class StackedChunk(NamedTuple):
     """Several batches of every replica.
 
     `share` is the weight of a row in the mean of its replica's batch. It is 0 for the
-    rows that fill up the batch of a replica with less rows than another.
+    rows that fill up the batch of a replica with less rows than another; `n_rows` are
+    the others.
     """
 
     X: Tensor  # (n_batches, n_replicas, n_rows, n_features)
@@ -57,6 +58,8 @@ class StackedBatches:
 
     Each replica has its own rows, in the order in which `ShuffledBatches` would have
     them for its seed. Replicas that agree in all of this share one copy of a batch.
+    An iteration yields what `gathered` takes. That one does nothing but compute on the
+    device, so that a CUDA graph can hold it.
 
     Parameters
     ----------
@@ -70,6 +73,12 @@ class StackedBatches:
     batch_size : int
     shuffle : bool
         False leaves the rows in their order.
+
+    Attributes
+    ----------
+    n_at_once : int
+        Number of batches that are gathered at once, at most.
+    n_rows_of_replicas : Tensor of shape (n_replicas,)
     """
 
     def __init__(self, X, y, replicas, order_seeds, *, batch_size, shuffle):
@@ -86,6 +95,9 @@ class StackedBatches:
         replicas = list(sources.values())
         self.generators = [torch.Generator().manual_seed(seed) for seed, *_ in sources]
         self.n_rows = [len(X if r.rows is None else r.rows) for r in replicas]
+        self.n_rows_of_replicas = self.source_of.new_tensor(self.n_rows)[self.source_of]
+        numbers = len(replicas) * batch_size * X.shape[1]
+        self.n_at_once = max(1, min(CHUNK_ROWS // batch_size, CHUNK_NUMBERS // numbers))
         self.rows = _column([r.rows for r in replicas], np.arange(len(X)), X.device)
         weights = [r.sample_weight for r in replicas]
         self.sample_weight = _column(weights, np.ones(len(X), np.float32), X.device)
@@ -98,14 +110,13 @@ class StackedBatches:
         order = self._order()
         size = self.batch_size
         last = (order.shape[1] - 1) // size * size
-        numbers = len(order) * size * self.X.shape[1]
-        chunk = max(1, min(CHUNK_ROWS // size, CHUNK_NUMBERS // numbers)) * size
+        chunk = self.n_at_once * size
         for start in range(0, last, chunk):
             positions = order[:, start : min(start + chunk, last)]
             n_rows = order.new_full((len(order),), size)
-            yield self._gathered(positions.unflatten(1, (-1, size)), n_rows)
+            yield positions.unflatten(1, (-1, size)), n_rows
         n_rows = order.new_tensor(self.n_rows) - last
-        yield self._gathered(order[:, last:].unsqueeze(1), n_rows)
+        yield order[:, last:].unsqueeze(1), n_rows
 
     def _order(self):
         order = torch.empty(len(self.n_rows), max(self.n_rows), dtype=torch.int64)
@@ -118,8 +129,16 @@ class StackedBatches:
             filling.copy_(own[0])
         return order.to(self.X.device)
 
-    def _gathered(self, positions, n_rows):
-        """Return a chunk, given positions of shape (n_sources, n_batches, n_rows)."""
+    def gathered(self, positions, n_rows):
+        """Return a chunk.
+
+        Parameters
+        ----------
+        positions : Tensor of shape (n_sources, n_batches, n_rows)
+            Places among the rows of replicas, one for each that differs in them.
+        n_rows : Tensor of shape (n_sources,)
+            How many of each batch are rows of its own.
+        """
         positions = positions.transpose(0, 1)
         rows = positions if self.rows is None else self.rows(positions)
         filled = torch.arange(rows.shape[2], device=rows.device) < n_rows[:, None]

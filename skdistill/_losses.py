@@ -85,7 +85,8 @@ def stacked_targets(
     """
     share = share.unsqueeze(-1)
     hard_share = (1 - alpha) * share
-    hard = hard_share * F.one_hot(y, n_classes)
+    nothing = hard_share.new_zeros(*y.shape, n_classes)
+    hard = nothing.scatter_(-1, y.unsqueeze(-1), hard_share)
     if teacher_logits is None:
         return StackedTargets(hard, hard_share, None, None, None, hard)
     log_teacher = F.log_softmax(teacher_logits / temperature, dim=-1)

@@ -10,11 +10,9 @@ from skdistill._modules import StudentModel, TeacherModel
 
 # With more, what is left is scaled up by so much that rounding p shows.
 MAX_DROPOUT = 0.99
-# Rows of every copy for which dropout is drawn at once.
-MASK_ROWS = 256
 
 
-def stack(modules, seeds, n_rows):
+def stack(modules, seeds, n_rows, n_steps=1):
     """Return the stack of modules that differ in their parameters only.
 
     Parameters
@@ -25,6 +23,8 @@ def stack(modules, seeds, n_rows):
         Seeds of the modules' dropout.
     n_rows : int
         Number of rows that each module is given at most.
+    n_steps : int, default=1
+        Number of steps for which dropout is drawn at once.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def stack(modules, seeds, n_rows):
     dropout = {} if layers is None else _dropout_after(layers)
     if layers is None or max(dropout.values(), default=0) > MAX_DROPOUT:
         return StackedModule(modules)
-    return StackedLayers(modules, dropout, seeds, n_rows)
+    return StackedLayers(modules, dropout, seeds, n_rows, n_steps)
 
 
 class _Stack:
@@ -110,12 +110,12 @@ class StackedLayers(_Stack):
     step before. New memory in every step would take longer than some of the products.
     """
 
-    def __init__(self, modules, dropout, seeds, n_rows):
+    def __init__(self, modules, dropout, seeds, n_rows, n_steps):
         super().__init__(modules)
         self.weights = self.parameters[::2]
         self.biases = [bias.unsqueeze(1) for bias in self.parameters[1::2]]
         widths = [bias.shape[2] for bias in self.biases[:-1]]
-        self.masks = _Masks(dropout, widths, seeds, n_rows, self.flat)
+        self.masks = _Masks(dropout, widths, seeds, n_rows, n_steps, self.flat)
         self.memory = {}
 
     def forward(self, X):
@@ -163,12 +163,11 @@ class _Masks:
     than torch's dropout, but rounds its probability to a multiple of 1 / 65536.
     """
 
-    def __init__(self, dropout, widths, seeds, n_rows, like):
-        self.n_steps = max(1, MASK_ROWS // n_rows)
-        self.step = 0
+    def __init__(self, dropout, widths, seeds, n_rows, n_steps, like):
+        self.n_steps = self.step = n_steps
         self.thresholds = {layer: round(p * 2**16) for layer, p in dropout.items()}
         self.masks = {
-            layer: like.new_empty(self.n_steps, len(seeds), n_rows, widths[layer])
+            layer: like.new_empty(n_steps, len(seeds), n_rows, widths[layer])
             for layer in dropout
         }
         n_integers = sum(mask[:, 0].numel() for mask in self.masks.values())
@@ -176,26 +175,25 @@ class _Masks:
         on_cpu = like.device.type == "cpu"
         n_bits, dtype = (64, torch.int64) if on_cpu else (32, torch.int32)
         self.limits = -(2 ** (n_bits - 1)), None if on_cpu else 2**31
-        self.bits = torch.empty(
-            len(seeds), -(-16 * n_integers // n_bits), dtype=dtype, device=like.device
-        )
         # Not the seeds themselves, from which the initial weights are drawn.
         self.generators = [
             torch.Generator(like.device).manual_seed(seed ^ 0xD209)
             for seed in (seeds if dropout else [])
         ]
+        shape = len(self.generators), -(-16 * n_integers // n_bits)
+        self.bits = torch.empty(shape, dtype=dtype, device=like.device)
 
     def of_next_step(self, n_rows):
         """Return the masks of a step by the number of the layer."""
-        if not self.masks:
-            return {}
-        step = self.step % self.n_steps
-        if step == 0:
-            self._draw()
+        if self.step == self.n_steps:
+            self.draw()
+        masks = {l: mask[self.step, :, :n_rows] for l, mask in self.masks.items()}
         self.step += 1
-        return {layer: mask[step, :, :n_rows] for layer, mask in self.masks.items()}
+        return masks
 
-    def _draw(self):
+    def draw(self):
+        """Draw the masks of the next steps."""
+        self.step = 0
         for bits, generator in zip(self.bits, self.generators, strict=True):
             bits.random_(*self.limits, generator=generator)
         integers = self.bits.view(torch.int16)

@@ -21,6 +21,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader
 
 from skdistill._batches import ShuffledBatches, StackedBatches, draw_order_seed
+from skdistill._captured import CapturedSteps
 from skdistill._losses import DistillationLoss, loss_and_gradient, stacked_targets
 from skdistill._nets import (
     check_weights,
@@ -30,13 +31,16 @@ from skdistill._nets import (
     settled,
     train_net,
 )
-from skdistill._stacks import StackedModule, plain_layers, stack
+from skdistill._stacks import StackedLayers, StackedModule, plain_layers, stack
 
 # Replicas that step together share the overhead of a step. With more parameters than
 # these between them, they fall out of the processor's cache from one step to the next;
 # with more replicas than these, a second thread saves more than sharing does.
 BLOCK_PARAMETERS = 300_000
 BLOCK_REPLICAS = 40
+# Rows of every replica for which a CPU draws dropout at once. A GPU draws it for all
+# that is gathered at once.
+MASK_ROWS = 256
 
 # They treat every number on its own, so that any parameters can be put in one tensor.
 ELEMENTWISE_OPTIMIZERS = (
@@ -286,11 +290,12 @@ class _StackedNet(NeuralNetClassifier):
         self.losses_ = []
         self.stop_ = Event()
         self.blocks_ = list(self._blocks([net.module_ for net in nets], X, y))
-        if isinstance(self.blocks_[0].stack, StackedModule):
-            # Blocks that draw from torch's own generator must take turns.
+        if _takes_turns(self.blocks_[0].stack):
             n_threads = 1
         self.initialize()
-        with ThreadPoolExecutor(n_threads) as self.pool_:
+        with ThreadPoolExecutor(n_threads) as pool:
+            # One thread is this one, where the user may have chosen a CUDA stream.
+            self.map_ = map if n_threads == 1 else pool.map
             try:
                 run(self, X, y)
             finally:
@@ -329,8 +334,11 @@ class _StackedNet(NeuralNetClassifier):
         return self
 
     def initialize_optimizer(self):
+        # Those that can be in a stack are schedules.
+        constant = self.callbacks == "disable" or not self.callbacks
         for block in self.blocks_:
-            block.optimizer = self._optimizer(block.stack.flat)
+            optimizer = self._optimizer(block.stack.flat)
+            block.set_optimizer(optimizer, constant=constant)
         # The one that schedules see; the others follow it.
         self.optimizer_ = self.blocks_[0].optimizer
         return self
@@ -354,13 +362,12 @@ class _StackedNet(NeuralNetClassifier):
             return
         (group,) = self.optimizer_.param_groups
         settings = {name: value for name, value in group.items() if name != "params"}
-        jobs = [
-            self.pool_.submit(block.run_epoch, settings, self.stop_)
-            for block in self.blocks_
-        ]
         losses = np.empty(len(self.replicas_))
-        for block, job in zip(self.blocks_, jobs, strict=True):
-            losses[block.indices] = job.result()
+        of_blocks = self.map_(
+            lambda block: block.run_epoch(settings, self.stop_), self.blocks_
+        )
+        for block, loss in zip(self.blocks_, of_blocks, strict=True):
+            losses[block.indices] = loss
         for replica, loss in zip(self.replicas_, losses, strict=True):
             if not np.isfinite(loss):
                 raise diverged(self, replica.name, f"its loss became {loss}")
@@ -382,6 +389,11 @@ class _StackedNet(NeuralNetClassifier):
                 "train_loss_best": loss < best,
             }
             best = min(best, loss)
+
+
+def _takes_turns(stack):
+    """Tell blocks that draw from torch's own generator, or on a GPU share a stream."""
+    return isinstance(stack, StackedModule) or stack.flat.device.type != "cpu"
 
 
 def _partition(sizes, n_parameters, device):
@@ -418,33 +430,56 @@ class _Block:
         self.batches = StackedBatches(
             X, y, replicas, order_seeds, batch_size=batch_size, shuffle=shuffle
         )
-        self.stack = stack(modules, [replica.seed for replica in replicas], batch_size)
+        n_steps = self.batches.n_at_once
+        if X.device.type == "cpu":
+            n_steps = max(1, MASK_ROWS // batch_size)
+        seeds = [replica.seed for replica in replicas]
+        self.stack = stack(modules, seeds, batch_size, n_steps)
         self.temperature = X.new_tensor([[[r.temperature]] for r in replicas])
         alphas = [0 if r.teacher_logits is None else r.alpha for r in replicas]
         self.alpha = X.new_tensor(alphas)[:, None, None]
         self.n_classes = n_classes
 
+    def set_optimizer(self, optimizer, *, constant):
+        """Set what steps; `constant` if its settings are the same in every epoch."""
+        self.optimizer = optimizer
+        self.captured = None
+        if (
+            constant
+            and isinstance(self.stack, StackedLayers)
+            and CapturedSteps.can_capture(optimizer)
+        ):
+            self.captured = CapturedSteps(self._steps, optimizer)
+
     def run_epoch(self, settings, stop):
         """Train for an epoch and return the mean loss of every replica."""
         self.optimizer.param_groups[0].update(settings)
-        total, n_rows = 0, 0
-        for chunk in self.batches:
-            targets = stacked_targets(
-                chunk.teacher_logits,
-                chunk.y,
-                chunk.share,
-                n_classes=self.n_classes,
-                temperature=self.temperature,
-                alpha=self.alpha,
-            )
-            losses = []
-            for X, of_batch in zip(chunk.X, targets.by_batch(), strict=True):
-                if stop.is_set():
-                    return None
-                losses.append(self._step(X, of_batch))
-            total += torch.stack(losses).sum(dim=0) * chunk.n_rows
-            n_rows += chunk.n_rows * len(losses)
-        return (total / n_rows).cpu().numpy()
+        total = 0
+        for positions, n_rows in self.batches:
+            if stop.is_set():
+                return None
+            if self.captured is None:
+                total += self._steps(positions, n_rows)
+            else:
+                # A replay would draw the same again.
+                self.stack.masks.draw()
+                total += self.captured(positions, n_rows)
+        return (total / self.batches.n_rows_of_replicas).cpu().numpy()
+
+    def _steps(self, positions, n_rows):
+        """Train with several batches and return the sum of each replica's losses."""
+        chunk = self.batches.gathered(positions, n_rows)
+        targets = stacked_targets(
+            chunk.teacher_logits,
+            chunk.y,
+            chunk.share,
+            n_classes=self.n_classes,
+            temperature=self.temperature,
+            alpha=self.alpha,
+        )
+        pairs = zip(chunk.X, targets.by_batch(), strict=True)
+        losses = [self._step(X, of_batch) for X, of_batch in pairs]
+        return torch.stack(losses).sum(dim=0) * chunk.n_rows
 
     def _step(self, X, targets):
         """Train with a batch and return the mean loss of every replica."""

@@ -10,7 +10,12 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
-from skdistill import DistilledClassifier, EnsembleTeacher, StudentModel
+from skdistill import (
+    DistilledClassifier,
+    DistilledClassifierCV,
+    EnsembleTeacher,
+    StudentModel,
+)
 from skdistill._batches import ShuffledBatches
 from skdistill._folds import _on_cpu
 from skdistill._nets import chosen_device, mlp_net, train_net
@@ -92,7 +97,7 @@ def test_a_step_mixes_no_devices(module, stack, taught):
         shuffle=True,
     )
     assert isinstance(block.stack, stack)
-    block.optimizer = torch.optim.Adam([block.stack.flat])
+    block.set_optimizer(torch.optim.Adam([block.stack.flat]), constant=True)
     # The end of the epoch, where the losses come back.
     with pytest.raises(NotImplementedError, match="Cannot copy out of meta tensor"):
         block.run_epoch({}, Event())
@@ -168,6 +173,37 @@ def test_a_gpu_is_not_shared_by_processes(binary, monkeypatch, device, n_jobs):
 )
 def test_folds_are_not_divided_if_anything_is_on_a_gpu(params, expected):
     assert _on_cpu(DistilledClassifier(**params)) == expected
+
+
+@pytest.mark.parametrize("device", GPUS)
+@pytest.mark.parametrize("batch_size", [8, 16, 100])
+def test_a_gpu_trains_as_the_cpu_does_with_shared_rows(binary, device, batch_size):
+    """Long enough for CUDA graphs of every shape to be captured and replayed."""
+    X, y = binary
+    search = DistilledClassifierCV(
+        small_teacher(dropout=0.0, device=device, batch_size=batch_size),
+        temperatures=(1.0, 3.0),
+        alphas=(0.5, 1.0),
+        cv=3,
+        hidden_layer_sizes=(8,),
+        max_epochs=6,
+        batch_size=batch_size,
+        device=device,
+        random_state=0,
+    ).fit(X, y)
+    on_cpu = clone(search).set_params(device="cpu", teacher__device="cpu").fit(X, y)
+    assert search.engine_ == on_cpu.engine_
+    np.testing.assert_allclose(
+        search.predict_proba(X), on_cpu.predict_proba(X), atol=1e-4
+    )
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here")
+def test_a_fit_stays_on_the_stream_of_the_user(binary):
+    expected = small_teacher(device="cuda").fit(*binary).predict_proba(binary[0])
+    with torch.cuda.stream(torch.cuda.Stream()):
+        teacher = small_teacher(device="cuda").fit(*binary)
+    np.testing.assert_allclose(teacher.predict_proba(binary[0]), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("device", GPUS)
