@@ -1,14 +1,14 @@
 """What the estimators share: checking what comes in, and predicting from logits."""
 
 import inspect
+import math
 from contextlib import contextmanager
 
 import numpy as np
+import torch
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
-
-from skdistill._soft_targets import log_softmax, soften
 
 PREDICT_CHUNK = 4096
 
@@ -133,24 +133,29 @@ def refuse_overridden(estimator, part, names):
 
 
 class LogitsClassifierMixin:
-    """`predict` and its kin, out of the `_logits` of a chunk of float32 rows."""
+    """`predict` and its kin, out of the `_logits` of a chunk of float32 rows.
 
-    def _chunks(self, X):
-        """Iterate over chunks of the rows and their logits.
+    Both are tensors, and `_logits` is called in torch.inference_mode.
+    """
+
+    def _chunks(self, X, of_logits):
+        """Iterate over chunks of the rows and the array of `of_logits` for each.
 
         Rows are cast and checked chunk by chunk: for an array, this needs no memory
         beside input and output that grows with them.
         """
         for start in range(0, len(X), PREDICT_CHUNK):
             chunk = slice(start, start + PREDICT_CHUNK)
-            yield chunk, self._logits(self._finite_float32(X[chunk]))
+            rows = self._finite_rows(X[chunk])
+            with torch.inference_mode():
+                values = of_logits(self._logits(rows)).numpy()
+            yield chunk, values
 
-    def _in_chunks(self, X, then=None):
-        """Return the logits of all rows, with `then` applied to each chunk of them."""
+    def _in_chunks(self, X, of_logits):
         X = self._checked_form(X)
         out = np.empty((len(X), len(self.classes_)), dtype=np.float32)
-        for chunk, logits in self._chunks(X):
-            out[chunk] = logits if then is None else then(logits)
+        for chunk, values in self._chunks(X, of_logits):
+            out[chunk] = values
         return out
 
     def _checked_form(self, X):
@@ -169,12 +174,18 @@ class LogitsClassifierMixin:
         check_is_fitted(self)
         return validate_data(self, X, dtype=np.float32, reset=False)
 
-    def _finite_float32(self, X):
-        with np.errstate(over="ignore", invalid="ignore"):
-            rows = X.astype(np.float32, copy=False)
-            finite = np.isfinite(rows.sum())
+    def _finite_rows(self, X):
+        rows = X
+        if rows.dtype != np.float32:
+            with np.errstate(over="ignore", invalid="ignore"):
+                rows = rows.astype(np.float32)
+        # What torch can take without a warning.
+        rows = torch.from_numpy(np.require(rows, requirements=["C", "W"]))
+        if math.isfinite(rows.sum()):
+            return rows
         # Finite values may add up to infinity: scikit-learn decides.
-        return rows if finite else validate_data(self, X, dtype=np.float32, reset=False)
+        X = validate_data(self, X, dtype=np.float32, reset=False)
+        return torch.from_numpy(X)
 
     def predict_logits(self, X):
         """Predict the logits.
@@ -190,7 +201,7 @@ class LogitsClassifierMixin:
             Logits whose softmax is `predict_proba`, columns in the order of
             `classes_`.
         """
-        return self._in_chunks(X)
+        return self._in_chunks(X, lambda logits: logits)
 
     def predict_proba(self, X):
         """Predict class probabilities.
@@ -205,7 +216,7 @@ class LogitsClassifierMixin:
         ndarray of shape (n_samples, n_classes), dtype float32
             The probabilities, columns in the order of `classes_`.
         """
-        return self._in_chunks(X, then=soften)
+        return self._in_chunks(X, lambda logits: torch.softmax(logits, dim=1))
 
     def predict_log_proba(self, X):
         """Predict the logarithms of the class probabilities.
@@ -220,7 +231,7 @@ class LogitsClassifierMixin:
         ndarray of shape (n_samples, n_classes), dtype float32
             The log-probabilities, columns in the order of `classes_`.
         """
-        return self._in_chunks(X, then=log_softmax)
+        return self._in_chunks(X, lambda logits: torch.log_softmax(logits, dim=1))
 
     def predict(self, X):
         """Predict the most probable class.
@@ -237,6 +248,6 @@ class LogitsClassifierMixin:
         """
         X = self._checked_form(X)
         out = np.empty(len(X), dtype=self.classes_.dtype)
-        for chunk, logits in self._chunks(X):
-            out[chunk] = self.classes_[logits.argmax(axis=1)]
+        for chunk, places in self._chunks(X, lambda logits: logits.argmax(dim=1)):
+            out[chunk] = self.classes_[places]
         return out

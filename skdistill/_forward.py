@@ -1,12 +1,11 @@
 """Logits of trained nets, past the loader of skorch and the calls of its modules."""
 
 from itertools import chain
+from operator import is_
 from weakref import WeakKeyDictionary
 
-import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.utils import to_numpy
 from torch import nn
 from torch.nn.functional import linear
 
@@ -22,7 +21,7 @@ _plans: WeakKeyDictionary = WeakKeyDictionary()
 
 
 def nets_logits(owner, nets, X):
-    """Return the logits of trained nets.
+    """Return the logits of trained nets. To be called in torch.inference_mode.
 
     Parameters
     ----------
@@ -31,25 +30,21 @@ def nets_logits(owner, nets, X):
         remembered, outside of it, so that they are neither pickled nor cloned.
     nets : list of skorch.NeuralNet
         The nets, as `train_net` returns them.
-    X : ndarray of shape (n_samples, n_features), dtype float32
+    X : Tensor of shape (n_samples, n_features), dtype float32
 
     Returns
     -------
-    ndarray of shape (n_nets, n_samples, n_classes), dtype float32
+    Tensor of shape (n_nets, n_samples, n_classes), dtype float32
     """
     plan = _plans.get(owner)
     if plan is None or not plan.is_of(nets):
         plan = _plans[owner] = _Plan(nets)
-    # What torch can take without a warning.
-    X = np.require(X, requirements=["C", "W"])
     # Not numpy, whose products depend on where in the batch a row stands.
-    with torch.inference_mode():
-        if plan.layers is None:
-            return np.stack([_net_logits(net, X) for net in nets])
-        X = torch.from_numpy(X)
-        if len(X) <= STACK_ROWS and plan.stackable:
-            return plan.stack()(X).numpy()
-        return torch.stack([_forward(layers, X) for layers in plan.layers]).numpy()
+    if plan.layers is None:
+        return torch.stack([_net_logits(net, X) for net in nets])
+    if len(X) <= STACK_ROWS and plan.stackable:
+        return plan.stack()(X)
+    return torch.stack([_forward(layers, X) for layers in plan.layers])
 
 
 def forget(owner):
@@ -60,7 +55,7 @@ def forget(owner):
 def _net_logits(net, X):
     if net.module_.training:  # after a partial_fit of the user's
         net.module_.eval()
-    return to_numpy(as_logits(net, net.infer(X)))
+    return as_logits(net, net.infer(X)).to("cpu", torch.float32)
 
 
 def _forward(layers, X):
@@ -94,13 +89,16 @@ class _Plan:
             for part in parts
             for hooks in (part._forward_hooks, part._forward_pre_hooks)
         ]
+        # A forward of its own would be one attribute more.
         self.attributes = [vars(part) for part in parts]
-        self.children = [part._modules for part in parts if part._modules]
-        self.parameters = [part._parameters for part in parts if part._parameters]
-        self.state = self._state()
+        self.n_attributes = list(map(len, self.attributes))
+        self.holders = [
+            held for part in parts for held in (part._modules, part._parameters) if held
+        ]
+        self.held = list(_values(self.holders))
         self.last_stack = None
         shapes = {tuple(w.shape for w, _ in layers) for layers in self.layers}
-        n_parameters = sum(p.numel() for p in _values(self.parameters))
+        n_parameters = sum(p.numel() for layers in self.layers for p in chain(*layers))
         self.stackable = (
             len(nets) > 1 and len(shapes) == 1 and n_parameters <= STACK_PARAMETERS
         )
@@ -108,15 +106,12 @@ class _Plan:
     def is_of(self, nets):
         """Tell whether the nets have the modules and layers that they had before."""
         return [net.module_ for net in nets] == self.modules and (
-            self.layers is None or self._state() == self.state
-        )
-
-    def _state(self):
-        return (
-            any(self.hooks),
-            ["forward" in attributes for attributes in self.attributes],
-            list(_values(self.children)),
-            list(map(id, _values(self.parameters))),
+            self.layers is None
+            or (
+                not any(self.hooks)
+                and list(map(len, self.attributes)) == self.n_attributes
+                and all(map(is_, _values(self.holders), self.held))
+            )
         )
 
     def stack(self):
@@ -135,11 +130,14 @@ class _Stack:
         self.pointers = [parameter.data_ptr for parameter in self.parameters]
         # Fused optimizers and `.data` get past torch's count of what is written, but
         # hardly past a value of every parameter.
-        self.values = [p.detach().numpy().ravel()[:1].item for p in self.parameters]
+        firsts = [p.detach().numpy().ravel()[:1] for p in self.parameters]
+        self.values = list(map(memoryview, firsts))
         # Tensors of torch.inference_mode have no count.
         self.counted = [p for p in self.parameters if not p.is_inference()]
         self.written = self._written()
         with torch.no_grad():
+            # In the modules' own layout: with another one, products of several classes
+            # depend on where in the batch a row stands.
             self.layers = [
                 (
                     torch.stack([weight for weight, _ in layers]).mT,
@@ -156,7 +154,7 @@ class _Stack:
         return (
             [parameter._version for parameter in self.counted],
             [pointer() for pointer in self.pointers],
-            [value() for value in self.values],
+            b"".join(self.values),
         )
 
     def __call__(self, X):
@@ -169,7 +167,8 @@ class _Stack:
 
 
 def _values(dicts):
-    return chain.from_iterable(map(dict.values, dicts))
+    """Iterate over the values of dicts, and something of our own as their end."""
+    return chain(chain.from_iterable(map(dict.values, dicts)), (_plans,))
 
 
 def _linear_layers(net):

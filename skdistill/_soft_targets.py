@@ -16,26 +16,15 @@ Forests and nearest neighbours give exact zeros, whose logit is minus infinity.
 """
 
 
-def log_softmax(logits: NDArray[Any]) -> NDArray[Any]:
-    """Return the log-probabilities of `logits`, along the last axis."""
-    shifted = _divided(logits, 1.0)
-    shifted -= shifted.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-
-
 def soften(logits: NDArray[Any], temperature: float = 1.0) -> NDArray[Any]:
     """Return ``softmax(logits / temperature)``, along the last axis."""
-    proba = _divided(logits, temperature)
+    # numpy reduces short rows several times as fast if they are in columns.
+    order: Literal["F", "C"] = "F" if logits.shape[-1] <= 32 else "C"
+    proba = np.divide(logits, temperature, order=order)
     proba -= proba.max(axis=-1, keepdims=True)
     np.exp(proba, out=proba)
     proba /= proba.sum(axis=-1, keepdims=True)
     return proba
-
-
-def _divided(logits: NDArray[Any], temperature: float) -> NDArray[Any]:
-    # numpy reduces short rows several times as fast if they are in columns.
-    order: Literal["F", "C"] = "F" if logits.shape[-1] <= 32 else "C"
-    return np.divide(logits, temperature, order=order)
 
 
 def proba_to_logits(

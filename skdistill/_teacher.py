@@ -22,7 +22,6 @@ from skdistill._modules import TeacherModel
 from skdistill._nets import check_member, mlp_net, prepared, train_net
 from skdistill._progress import epoch_progress
 from skdistill._sklearn import Interval, StrOptions, _fit_context
-from skdistill._soft_targets import log_softmax
 from skdistill._vectorized import Replica, train_stacked, why_not_stacked
 
 _NET_PARAMETERS = (
@@ -328,10 +327,13 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
 
     def _logits(self, X):
         logits = nets_logits(self, self.estimators_, X)
+        # Not torch's sums, which depend on where in the batch a row stands.
         if self.averaging == "logits":
-            return logits.mean(axis=0)
-        log_proba = np.logaddexp.reduce(log_softmax(logits))
-        return log_proba - np.float32(np.log(len(logits)))
+            mean = np.add.reduce(logits.numpy()) / np.float32(len(logits))
+        else:
+            log_proba = torch.log_softmax(logits, dim=-1).numpy()
+            mean = np.logaddexp.reduce(log_proba) - np.float32(np.log(len(logits)))
+        return torch.from_numpy(mean)
 
 
 def _train_member(net, data, **how):

@@ -152,6 +152,20 @@ def test_stacked_or_not_the_logits_are_the_same(binary, monkeypatch, limit):
     np.testing.assert_allclose(model.predict_logits(X), stacked, atol=1e-6)
 
 
+@pytest.mark.parametrize("averaging", ["logits", "proba"])
+def test_prediction_of_a_row_does_not_depend_on_its_place(averaging):
+    """To the bit, which holds for some orders of summation and layouts only."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(400, 20)), rng.integers(7, size=400)
+    teacher = EnsembleTeacher(
+        n_estimators=5, max_epochs=1, averaging=averaging, random_state=0
+    ).fit(X, y)
+    for n_rows in range(12, 400, 25):
+        order = rng.permutation(n_rows)
+        moved = teacher.predict_proba(X[order])
+        np.testing.assert_array_equal(moved, teacher.predict_proba(X[:n_rows])[order])
+
+
 def test_members_that_came_to_differ_still_vote(binary):
     X, y = binary
     model = small_teacher(random_state=0).fit(X, y)

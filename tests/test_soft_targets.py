@@ -5,7 +5,6 @@ from sklearn.ensemble import RandomForestClassifier
 
 from skdistill._soft_targets import (
     align_columns,
-    log_softmax,
     proba_to_logits,
     soften,
     teacher_logits,
@@ -31,13 +30,6 @@ def test_soften_is_the_softmax_of_the_quotient(temperature):
 def test_huge_logits_do_not_overflow():
     logits = np.array([[1e4, -1e4], [-1e30, 1e30]])
     np.testing.assert_array_equal(soften(logits), [[1, 0], [0, 1]])
-    np.testing.assert_array_equal(log_softmax(logits), [[0, -2e4], [-2e30, 0]])
-
-
-def test_log_softmax_is_the_log_of_the_softmax():
-    logits = np.random.default_rng(0).normal(size=(5, 3))
-    expected = special.log_softmax(logits, axis=1)
-    np.testing.assert_allclose(log_softmax(logits), expected, rtol=1e-12)
 
 
 def test_smoothing_mixes_in_the_uniform_distribution():
