@@ -245,8 +245,9 @@ class DistilledClassifier(
         soft_targets : array-like of shape (n_samples, n_classes), default=None
             Class probabilities to learn from in place of a teacher's, such as another
             model's `predict_proba`, columns in the sorted order of the classes in
-            `y`. They are smoothed and softened as a teacher's would be, so give them
-            as they are, at temperature 1.
+            `y`; those of a DataFrame may be named as the classes, in any order. They
+            are smoothed and softened as a teacher's would be, so give them as they
+            are, at temperature 1.
 
         Returns
         -------
@@ -291,6 +292,15 @@ class DistilledClassifier(
                 f"soft_targets must have shape {expected}: a row for every row of X, a "
                 f"column for each of the classes {self.classes_.tolist()}. Got shape "
                 f"{proba.shape}."
+            )
+        names = list(getattr(soft_targets, "columns", range(len(self.classes_))))
+        classes = self.classes_.tolist()
+        if set(names) == set(classes):
+            proba = proba[:, [names.index(label) for label in classes]]
+        elif names != list(range(len(names))):  # as without names
+            raise ValueError(
+                "soft_targets must have its columns named as the classes in y, "
+                f"{classes}, or not at all. Got {names}."
             )
         wrong = (proba < 0).any(axis=1) | (np.abs(proba.sum(axis=1) - 1) > 1e-3)
         if wrong.any():

@@ -76,6 +76,17 @@ def test_soft_targets_stand_in_for_the_teacher(probabilities):
     np.testing.assert_allclose(model.predict_proba(X), proba, atol=1e-3)
 
 
+def test_columns_of_soft_targets_go_by_their_names(binary):
+    X, y = binary
+    labels = np.array(["no", "yes"])[y]
+    proba = np.random.default_rng(0).dirichlet([1, 1], size=len(y))
+    expected = small_distilled().fit(X, labels, soft_targets=proba).predict_proba(X)
+    named = pd.DataFrame(proba, columns=["no", "yes"])
+    for frame in (named, named[["yes", "no"]], pd.DataFrame(proba)):
+        model = small_distilled().fit(X, labels, soft_targets=frame)
+        np.testing.assert_array_equal(model.predict_proba(X), expected)
+
+
 def test_soft_targets_of_zero_and_one_are_smoothed(probabilities):
     X, y, _ = probabilities
     model = fit_to_convergence(X, y, alpha=1.0, soft_targets=np.eye(3)[y])
@@ -634,6 +645,10 @@ def test_cuda_that_is_absent_is_named(binary, no_training):
         ),
         (np.tile([1.5, -0.5], (80, 1)), r"distribution .* Got \[1.5, -0.5\] in row 0"),
         (np.full((80, 2), np.nan), "soft_targets contains NaN"),
+        (
+            pd.DataFrame(np.full((80, 2), 0.5), columns=["1", "0"]),
+            r"named as the classes in y, \[0, 1\], or not at all. Got \['1', '0'\]",
+        ),
     ],
 )
 def test_bad_soft_targets_are_refused(binary, soft_targets, message, no_training):
