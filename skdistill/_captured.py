@@ -1,6 +1,7 @@
 """Training steps as a CUDA graph: launched once for all, then replayed. Torch only."""
 
 import warnings
+from functools import cache
 
 import torch
 
@@ -69,8 +70,7 @@ class CapturedSteps:
         """Return a graph, with the tensors that it reads and returns."""
         own_inputs = [tensor.clone() for tensor in inputs]
         graph = torch.cuda.CUDAGraph()
-        device = inputs[0].device
-        stream = torch.cuda.Stream(device)
+        stream = _capture_stream(inputs[0].device)
         (group,) = self.optimizer.param_groups
         group["capturable"] = True
         try:
@@ -88,3 +88,9 @@ class CapturedSteps:
         finally:
             # Else the optimizer warns of steps that are not captured.
             group["capturable"] = False
+
+
+@cache
+def _capture_stream(device):
+    # One for all, as cuBLAS keeps a workspace of MBs for every stream that it has seen.
+    return torch.cuda.Stream(device)
