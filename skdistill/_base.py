@@ -181,11 +181,10 @@ class LogitsClassifierMixin:
                 rows = rows.astype(np.float32)
         # What torch can take without a warning.
         rows = torch.from_numpy(np.require(rows, requirements=["C", "W"]))
-        if math.isfinite(rows.sum()):
-            return rows
-        # Finite values may add up to infinity: scikit-learn decides.
-        X = validate_data(self, X, dtype=np.float32, reset=False)
-        return torch.from_numpy(X)
+        if not math.isfinite(rows.sum()):
+            # Finite values may add up to infinity: scikit-learn decides.
+            validate_data(self, X, dtype=np.float32, reset=False)
+        return rows
 
     def predict_logits(self, X):
         """Predict the logits.

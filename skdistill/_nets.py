@@ -5,9 +5,6 @@ Nothing here knows where targets come from.
 
 import dis
 import inspect
-import random
-import threading
-import warnings
 from collections.abc import Mapping
 from contextlib import contextmanager
 
@@ -20,9 +17,7 @@ from skorch.utils import to_tensor
 from torch import nn
 
 from skdistill._batches import ShuffledBatches
-
-_seeding = threading.RLock()
-
+from skdistill._randomness import isolated_randomness
 
 # --- Building -----------------------------------------------------------------------
 
@@ -160,45 +155,6 @@ def prepared(net, X, n_classes, name):
 
 
 # --- Training -----------------------------------------------------------------------
-
-
-@contextmanager
-def isolated_randomness(seed, device):
-    """Seed every generator that training draws from; restore them afterwards.
-
-    One torch thread, as small products gain nothing from more, and so that no library
-    can split a sum by their number, which `n_jobs` changes. The generators are global,
-    so threads take turns.
-    """
-    device = torch.device(device)
-    cuda = [device] if device.type == "cuda" else []
-    with (
-        _seeding,
-        torch.random.fork_rng(cuda),
-        torch.inference_mode(False),
-        torch.enable_grad(),
-        warnings.catch_warnings(),
-    ):
-        # Training only reads its arrays, and joblib hands out read-only ones.
-        warnings.filterwarnings("ignore", "The given NumPy array is not writ")
-        random_state = random.getstate()
-        numpy_state = np.random.get_state()  # noqa: NPY002
-        n_threads = torch.get_num_threads()
-        random.seed(seed)
-        np.random.seed(seed)  # noqa: NPY002
-        torch.default_generator.manual_seed(seed)
-        if device.type == "cuda":
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(seed)
-        elif device.type == "mps":
-            torch.mps.manual_seed(seed)
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(n_threads)
-            random.setstate(random_state)
-            np.random.set_state(numpy_state)  # noqa: NPY002
 
 
 def train_net(net, X, y, *, seed, name, loss=None, rows=None, bar=None, verbose=0):

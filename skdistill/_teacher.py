@@ -22,7 +22,8 @@ from skdistill._modules import TeacherModel
 from skdistill._nets import check_member, mlp_net, prepared, train_net
 from skdistill._progress import epoch_progress
 from skdistill._sklearn import Interval, StrOptions, _fit_context
-from skdistill._vectorized import Replica, train_stacked, why_not_stacked
+from skdistill._stackable import why_not_stacked
+from skdistill._vectorized import Replica, train_stacked
 
 _NET_PARAMETERS = (
     "hidden_layer_sizes",

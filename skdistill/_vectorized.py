@@ -13,12 +13,7 @@ import numpy as np
 import torch
 from sklearn.base import clone
 from skorch import NeuralNetClassifier
-from skorch.callbacks import LRScheduler
-from skorch.dataset import Dataset
-from skorch.utils import to_tensor
 from torch import nn
-from torch.optim.lr_scheduler import ReduceLROnPlateau
-from torch.utils.data import DataLoader
 
 from skdistill._batches import ShuffledBatches, StackedBatches, draw_order_seed
 from skdistill._captured import CapturedSteps
@@ -26,11 +21,12 @@ from skdistill._losses import DistillationLoss, loss_and_gradient, stacked_targe
 from skdistill._nets import (
     check_weights,
     diverged,
-    isolated_randomness,
     run,
     settled,
     train_net,
 )
+from skdistill._randomness import isolated_randomness
+from skdistill._stackable import why_not_stacked
 from skdistill._stacks import StackedLayers, StackedModule, plain_layers, stack
 
 # Replicas that step together share the overhead of a step. With more parameters than
@@ -41,19 +37,6 @@ BLOCK_REPLICAS = 40
 # Rows of every replica for which a CPU draws dropout at once. A GPU draws it for all
 # that is gathered at once.
 MASK_ROWS = 256
-
-# They treat every number on its own, so that any parameters can be put in one tensor.
-ELEMENTWISE_OPTIMIZERS = (
-    torch.optim.Adadelta,
-    torch.optim.Adagrad,
-    torch.optim.Adam,
-    torch.optim.Adamax,
-    torch.optim.AdamW,
-    torch.optim.NAdam,
-    torch.optim.RAdam,
-    torch.optim.RMSprop,
-    torch.optim.SGD,
-)
 
 
 class Replica(NamedTuple):
@@ -70,122 +53,6 @@ class Replica(NamedTuple):
     teacher_logits: np.ndarray | None = None
     temperature: float = 1.0
     alpha: float = 0.0
-
-
-# --- What can be stacked --------------------------------------------------------------
-
-
-def why_not_stacked(net, X):
-    """Return why replicas of `net` must be trained one by one, or None.
-
-    Parameters
-    ----------
-    net : skorch.NeuralNet
-        The net, unfitted, with a module class.
-    X : ndarray of shape (n_samples, n_features), dtype float32
-        The rows, of which a few are tried.
-
-    Returns
-    -------
-    str or None
-        A clause, such as "its optimizer is LBFGS".
-    """
-    return next(_net_reasons(net), None) or next(_module_reasons(net, X[:5]), None)
-
-
-def _net_reasons(net):
-    if type(net) is not NeuralNetClassifier:
-        yield f"it is a {type(net).__name__}, which may train in a way of its own"
-    if isinstance(net.module, nn.Module):
-        yield "its module is an instance, so that replicas would start from one state"
-    if net.criterion is not nn.CrossEntropyLoss or net.get_params_for("criterion"):
-        yield "its criterion is not CrossEntropyLoss with default settings"
-    if net.optimizer not in ELEMENTWISE_OPTIMIZERS:
-        yield f"its optimizer is {getattr(net.optimizer, '__name__', net.optimizer)}"
-    if hasattr(net, "optimizer__param_groups"):
-        yield "its optimizer has param_groups"
-    if net.train_split is not None:
-        yield "it has a train_split"
-    if net.iterator_train not in (DataLoader, ShuffledBatches) or (
-        net.get_params_for("iterator_train").keys() - {"shuffle"}
-    ):
-        yield "its iterator_train does more than shuffle"
-    if net.dataset is not Dataset or net.get_params_for("dataset"):
-        yield "it has a dataset of its own"
-    if net.compile:
-        yield "it compiles its module"
-    for callback in [] if net.callbacks == "disable" else net.callbacks or []:
-        if not _is_schedule(callback[1] if isinstance(callback, tuple) else callback):
-            yield f"its callback {callback!r} may need a net for each replica"
-
-
-def _is_schedule(callback):
-    """Tell a callback that sets the learning rate, whatever the losses are."""
-    return (
-        type(callback) is LRScheduler
-        and callback.step_every == "epoch"
-        and callback.policy not in (ReduceLROnPlateau, "ReduceLROnPlateau")
-    )
-
-
-def _module_reasons(net, X):
-    with isolated_randomness(0, net.device):
-        modules = [clone(net).initialize().module_ for _ in range(2)]
-        name = type(modules[0]).__name__
-        parameters = list(modules[0].parameters())
-        if next(modules[0].buffers(), None) is not None:
-            yield f"{name} has buffers, as batch normalization does"
-        if not all(parameter.requires_grad for parameter in parameters):
-            yield f"{name} has frozen parameters"
-        if {parameter.dtype for parameter in parameters} != {torch.float32}:
-            yield f"{name} has parameters that are not float32, or none"
-        try:
-            reason = _failed_trial(modules, to_tensor(X, net.device))
-        except Exception as error:
-            reason = f"does not work in a stack: {error}"
-        if reason is not None:
-            yield f"{name} {reason}"
-
-
-def _failed_trial(modules, X):
-    """Return how a stack of the modules differs from each alone, if it does.
-
-    Tried without dropout. Hooks, layers that are used twice, and modules that differ in
-    more than parameters need no list of what to look for.
-    """
-    for module in modules:
-        module.eval()
-    before = [_attributes(module) for module in modules]
-    trial = stack(modules, seeds=[0, 1], n_rows=len(X))
-    outputs = trial.forward(X.expand(len(modules), *X.shape)).clone()
-    slope = torch.linspace(-1, 1, outputs.numel(), device=X.device).view_as(outputs)
-    trial.backward(slope)
-    for index, module in enumerate(modules):
-        alone = module(X)
-        alone.backward(slope[index])
-        pairs = [(alone, outputs[index])]
-        for parameter, gradients in zip(
-            module.parameters(), trial.gradients, strict=True
-        ):
-            if parameter.grad is not None:
-                pairs.append((parameter.grad, gradients[index]))
-        if not all(torch.allclose(*pair, rtol=1e-3, atol=1e-4) for pair in pairs):
-            return "computes something else in a stack"
-    if [_attributes(module) for module in modules] != before:
-        return "is changed by its forward"
-    return None
-
-
-def _attributes(module):
-    """Return the identities of what a module and its parts hold."""
-    return [
-        {name: id(value) for name, value in {**vars(part), **held}.items()}
-        for part in module.modules()
-        for held in (part._parameters, part._buffers, part._modules)
-    ]
-
-
-# --- Training -------------------------------------------------------------------------
 
 
 def train_stacked(net, X, y, replicas, *, n_classes, bar=None, verbose=0):

@@ -11,7 +11,13 @@ from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNetClassifier
 from torch import nn
 
-from skdistill import DistilledClassifier, DistilledClassifierCV, EnsembleTeacher
+from skdistill import (
+    DistilledClassifier,
+    DistilledClassifierCV,
+    EnsembleTeacher,
+    TeacherModel,
+)
+from skdistill._nets import mlp_net
 
 
 def small_teacher(**params):
@@ -116,3 +122,26 @@ class CountedTeacher(LogisticRegression):
     def n_fits(self):
         path = Path(self.log)
         return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def own_net(module=TeacherModel, **params):
+    """Return the estimators' own net for 6 features and 2 classes, without dropout."""
+    defaults = {
+        "hidden_layer_sizes": (16, 8),
+        "max_epochs": 4,
+        "lr": 0.02,
+        "batch_size": 16,
+        "weight_decay": 1e-3,
+        "device": "cpu",
+        "n_features": 6,
+        "n_classes": 2,
+    }
+    if module is TeacherModel:
+        defaults["dropout"] = 0.0
+    return mlp_net(module, **{**defaults, **params})
+
+
+def user_net(module=LogitModule, **params):
+    """Return a net that a user might bring, for 6 features and 2 classes."""
+    sizes = {"module__n_features": 6, "module__n_classes": 2}
+    return small_net(module, **{**sizes, **params})

@@ -10,12 +10,11 @@ from skorch.callbacks import LRScheduler
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
-from skdistill import StudentModel, TeacherModel
+from skdistill import StudentModel
 from skdistill import _vectorized as vectorized
 from skdistill._captured import CapturedSteps
-from skdistill._nets import mlp_net
 from skdistill._vectorized import Replica, train_stacked
-from tests.nets import LogitModule, small_net
+from tests.nets import own_net, user_net
 
 # What a CUDA graph cannot hold: reading a value on the CPU, and new data from there.
 REFUSED = (
@@ -76,19 +75,9 @@ def recorded(monkeypatch):
     return graphs
 
 
-def make_net(module=TeacherModel, **params):
-    settings = {
-        "hidden_layer_sizes": (16, 8),
-        "max_epochs": 5,
-        "lr": 0.02,
-        "batch_size": 8,
-        "weight_decay": 1e-3,
-        "device": "cpu",
-        "n_features": 6,
-        "n_classes": 2,
-        **({"dropout": 0.0} if module is TeacherModel else {}),
-    }
-    return mlp_net(module, **{**settings, **params})
+def captured_net(*module, **params):
+    """Return a net with enough batches and epochs for replays."""
+    return own_net(*module, **{"batch_size": 8, "max_epochs": 5, **params})
 
 
 def trained_weights(net, X, y, replicas):
@@ -120,7 +109,7 @@ def students(X):
 def test_replays_train_as_steps_do(binary, recorded, monkeypatch, at_once, optimizer):
     monkeypatch.setattr("skdistill._batches.CHUNK_ROWS", at_once)
     X, y = binary
-    net = make_net(StudentModel).set_params(optimizer=optimizer)
+    net = captured_net(StudentModel).set_params(optimizer=optimizer)
     weights, losses = trained_weights(net, X, y, students(X))
     assert len(recorded) >= 3  # two blocks, of several shapes
     assert all(graph.n_replays > 1 for graph in recorded)
@@ -134,7 +123,7 @@ def test_replays_drop_out_anew(binary, recorded, monkeypatch):
     """As many units as the batch has rows: a stale mask could not hide."""
     monkeypatch.setattr("skdistill._batches.CHUNK_ROWS", 16)
     X, y = binary
-    net = make_net(dropout=0.5)
+    net = captured_net(dropout=0.5)
     weights, _ = trained_weights(net, X, y, [Replica("a", 0), Replica("b", 1)])
     assert sum(graph.n_replays for graph in recorded) > 10
     monkeypatch.setattr(CapturedSteps, "_captured", refuse)
@@ -149,7 +138,7 @@ def refuse(self, inputs):
 
 def test_training_goes_on_if_a_capture_fails(binary, recorded, monkeypatch):
     X, y = binary
-    net = make_net()
+    net = captured_net()
     weights, _ = trained_weights(net, X, y, [Replica("a", 0)])
     n_graphs = len(recorded)
     gathered = vectorized.StackedBatches.gathered
@@ -168,8 +157,8 @@ def test_training_goes_on_if_a_capture_fails(binary, recorded, monkeypatch):
 @pytest.mark.parametrize(
     "net",
     [
-        make_net().set_params(callbacks=[LRScheduler("StepLR", step_size=2)]),
-        small_net(LogitModule, module__n_features=6, module__n_classes=2),
+        captured_net().set_params(callbacks=[LRScheduler("StepLR", step_size=2)]),
+        user_net(),
     ],
 )
 def test_schedules_and_other_modules_are_not_captured(binary, recorded, net):
@@ -209,7 +198,7 @@ def test_the_optimizer_is_told_of_the_capture_only(binary, recorded, monkeypatch
         return step(self)
 
     monkeypatch.setattr(torch.optim.Adam, "step", spy)
-    trained_weights(make_net(), *binary, [Replica("a", 0)])
+    trained_weights(captured_net(), *binary, [Replica("a", 0)])
     assert set(told) == {(True, True), (False, False)}
 
 
@@ -230,6 +219,6 @@ def test_the_calling_thread_trains_where_blocks_take_turns(
     monkeypatch.setattr(vectorized, "_takes_turns", lambda stack: captures)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     replicas = [Replica("a", 0), Replica("b", 1)]
-    trained_weights(make_net(max_epochs=1), *binary, replicas)
+    trained_weights(captured_net(max_epochs=1), *binary, replicas)
     assert len(seen) == 2
     assert (set(seen) == {current_thread()}) == captures

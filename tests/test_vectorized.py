@@ -1,45 +1,29 @@
 import pickle
 import random
-import re
 
 import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
 from skorch import NeuralNetClassifier
-from skorch.callbacks import EarlyStopping, LRScheduler
+from skorch.callbacks import LRScheduler
 from torch import nn
 
 from skdistill import DistillationLoss, StudentModel, TeacherModel
 from skdistill._batches import ShuffledBatches, StackedBatches
-from skdistill._nets import mlp_net, train_net
+from skdistill._nets import train_net
+from skdistill._stackable import why_not_stacked
 from skdistill._stacks import StackedLayers, StackedModule, stack
-from skdistill._vectorized import Replica, train_stacked, why_not_stacked
-from tests.nets import LogitModule, global_random_states, small_net, small_teacher
+from skdistill._vectorized import Replica, train_stacked
+from tests.nets import (
+    LogitModule,
+    global_random_states,
+    own_net,
+    small_teacher,
+    user_net,
+)
 
 TOLERANCE = 1e-4
-SIX = np.random.default_rng(0).normal(size=(9, 6)).astype(np.float32)
-
-
-def make_net(module=TeacherModel, **params):
-    defaults = {
-        "hidden_layer_sizes": (16, 8),
-        "max_epochs": 4,
-        "lr": 0.02,
-        "batch_size": 16,
-        "weight_decay": 1e-3,
-        "device": "cpu",
-        "n_features": 6,
-        "n_classes": 2,
-    }
-    if module is TeacherModel:
-        defaults["dropout"] = 0.0
-    return mlp_net(module, **{**defaults, **params})
-
-
-def make_user_net(module=LogitModule, **params):
-    sizes = {"module__n_features": 6, "module__n_classes": 2}
-    return small_net(module, **{**sizes, **params})
 
 
 def seeded(*seeds, **fields):
@@ -92,7 +76,7 @@ def assert_as_alone(net, X, y, replicas):
 @pytest.mark.parametrize("batch_size", [16, 7, 79, 1000, -1])
 @pytest.mark.parametrize("module", [TeacherModel, StudentModel])
 def test_replicas_come_out_as_alone(binary, module, batch_size):
-    net = make_net(module, batch_size=batch_size)
+    net = own_net(module, batch_size=batch_size)
     assert_as_alone(net, *binary, seeded(3, 1, 2))
 
 
@@ -115,9 +99,9 @@ def test_replicas_come_out_as_alone(binary, module, batch_size):
 )
 def test_optimizers_come_out_as_alone(binary, params):
     X, y = binary
-    net = make_net(lr=0.01, weight_decay=0.0).set_params(**params)
+    net = own_net(lr=0.01, weight_decay=0.0).set_params(**params)
     rows = np.arange(40)
-    assert why_not_stacked(net, SIX) is None
+    assert why_not_stacked(net, binary[0]) is None
     assert_as_alone(net, X, y, [*seeded(0, 1), *seeded(2, rows=rows)])
 
 
@@ -129,7 +113,7 @@ def test_replicas_with_rows_of_their_own_come_out_as_alone(binary):
             [(80, True), (65, False), (64, False), (66, False), (17, False), (3, False)]
         )
     ]
-    assert_as_alone(make_net(), *binary, [*replicas, Replica("all", 9)])
+    assert_as_alone(own_net(), *binary, [*replicas, Replica("all", 9)])
 
 
 def test_weights_and_teachers_of_their_own_come_out_as_alone(binary):
@@ -155,7 +139,7 @@ def test_weights_and_teachers_of_their_own_come_out_as_alone(binary):
             alpha=0.5,
         ),
     ]
-    assert_as_alone(make_net(StudentModel), X, y, replicas)
+    assert_as_alone(own_net(StudentModel), X, y, replicas)
 
 
 @pytest.mark.parametrize("folds", [1, 2])
@@ -176,7 +160,7 @@ def test_candidates_that_share_their_rows_come_out_as_alone(binary, folds):
             name = f"T={temperature}, fold {fold}"
             soft = {"temperature": temperature, "alpha": alpha}
             replicas.append(Replica(name, fold, **shared, **soft))
-    assert_as_alone(make_net(StudentModel), X, y, replicas)
+    assert_as_alone(own_net(StudentModel), X, y, replicas)
 
 
 @pytest.mark.parametrize("policy", ["StepLR", torch.optim.lr_scheduler.OneCycleLR])
@@ -186,8 +170,8 @@ def test_schedules_of_the_learning_rate_come_out_as_alone(binary, policy, monkey
         {"step_size": 2} if policy == "StepLR" else {"max_lr": 0.1, "total_steps": 9}
     )
     schedule = LRScheduler(policy, **settings)
-    net = make_net().set_params(callbacks=[("schedule", schedule)])
-    assert why_not_stacked(net, SIX) is None
+    net = own_net().set_params(callbacks=[("schedule", schedule)])
+    assert why_not_stacked(net, binary[0]) is None
     assert_as_alone(net, *binary, seeded(0, 1))
     assert "event_lr" in train(net, *binary, seeded(0))[0].history[0]
 
@@ -195,9 +179,9 @@ def test_schedules_of_the_learning_rate_come_out_as_alone(binary, policy, monkey
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_user_net_is_shuffled_if_it_says_so(binary, shuffle):
     X, y = binary
-    net = make_user_net(iterator_train__shuffle=shuffle)
+    net = user_net(iterator_train__shuffle=shuffle)
     replicas = seeded(0, 1)
-    in_order = make_user_net(max_epochs=4)
+    in_order = user_net(max_epochs=4)
     same = [
         np.allclose(weights(fitted), weights(train_alone(in_order, X, y, r)), atol=1e-4)
         for fitted, r in zip(train(net, X, y, replicas), replicas, strict=True)
@@ -222,10 +206,8 @@ class Gated(nn.Module):
 
 @pytest.mark.parametrize("module", [LogitModule, Gated])
 def test_any_pure_module_comes_out_as_alone(binary, module):
-    net = make_user_net(
-        module, iterator_train=ShuffledBatches, optimizer=torch.optim.Adam
-    )
-    assert why_not_stacked(net, SIX) is None
+    net = user_net(module, iterator_train=ShuffledBatches, optimizer=torch.optim.Adam)
+    assert why_not_stacked(net, binary[0]) is None
     assert_as_alone(net, *binary, [*seeded(0, 1), *seeded(2, rows=np.arange(33))])
 
 
@@ -238,8 +220,8 @@ class BatchNormalized(nn.Sequential):
 
 
 def test_rows_that_see_each_other_see_no_others(binary):
-    net = make_user_net(BatchNormalized, iterator_train=ShuffledBatches)
-    assert why_not_stacked(net, SIX) is None
+    net = user_net(BatchNormalized, iterator_train=ShuffledBatches)
+    assert why_not_stacked(net, binary[0]) is None
     replicas = [
         *seeded(0, 1, rows=np.arange(35)),
         *seeded(2, rows=np.arange(47)),
@@ -254,7 +236,7 @@ def test_rows_that_see_each_other_see_no_others(binary):
 @pytest.mark.parametrize("batch_size", [16, 300])
 def test_a_replica_does_not_depend_on_the_others(binary, batch_size):
     X, y = binary
-    net = make_net(dropout=0.4, batch_size=batch_size)
+    net = own_net(dropout=0.4, batch_size=batch_size)
     subject = Replica("subject", 0, rows=np.arange(40))
     taught = {"teacher_logits": np.ones((80, 2), np.float32), "alpha": 0.5}
     alone, *_ = train(net, X, y, [subject])
@@ -264,7 +246,7 @@ def test_a_replica_does_not_depend_on_the_others(binary, batch_size):
 
 
 def test_replicas_differ_in_everything_their_seed_decides(binary):
-    first, second, again = train(make_net(dropout=0.4), *binary, seeded(0, 1, 0))
+    first, second, again = train(own_net(dropout=0.4), *binary, seeded(0, 1, 0))
     assert not np.allclose(weights(first), weights(second), atol=0.1)
     np.testing.assert_allclose(weights(first), weights(again), atol=1e-5)
 
@@ -278,7 +260,7 @@ class Dropping(LogitModule):
 
 
 @pytest.mark.parametrize(
-    "net", [make_net(dropout=0.4), make_user_net(Dropping)], ids=["layers", "module"]
+    "net", [own_net(dropout=0.4), user_net(Dropping)], ids=["layers", "module"]
 )
 def test_result_is_bit_identical_and_global_generators_are_left_alone(
     net, binary, monkeypatch
@@ -365,7 +347,7 @@ def test_dropout_of_a_replica_depends_on_its_seed_only():
 
 def test_dropout_trains_as_well_as_alone(binary):
     X, y = binary
-    net = make_net(dropout=0.5, max_epochs=10)
+    net = own_net(dropout=0.5, max_epochs=10)
     replicas = seeded(*range(24))
     stacked = [n.history[-1, "train_loss"] for n in train(net, X, y, replicas)]
     alone = [train_alone(net, X, y, r).history[-1, "train_loss"] for r in replicas]
@@ -453,146 +435,11 @@ def test_hooks_are_left_to_vmap():
     assert isinstance(stack([module], [0], n_rows=4), StackedModule)
 
 
-# --- What cannot be stacked -----------------------------------------------------------
-
-
-class NormModule(LogitModule):
-    def __init__(self, n_features, n_classes):
-        super().__init__(n_features, n_classes)
-        self.norm = nn.BatchNorm1d(n_features)
-
-
-class FrozenModule(LogitModule):
-    def __init__(self, n_features, n_classes):
-        super().__init__(n_features, n_classes)
-        self.layers[0].weight.requires_grad_(False)
-
-
-class BranchingModule(LogitModule):
-    def forward(self, X):
-        return super().forward(X if X.sum() > 0 else -X)
-
-
-class UnusedModule(LogitModule):
-    def __init__(self, n_features, n_classes):
-        super().__init__(n_features, n_classes)
-        self.unused = nn.Linear(2, 2)
-
-
-class WithAside(TeacherModel):
-    """As TeacherModel computes, but for a layer that nothing passes through."""
-
-    def __init__(self, n_features, n_classes):
-        super().__init__(n_features, n_classes, (8,))
-        self.aside = nn.Linear(2, 2)
-
-
-class TwiceTheSameLayer(nn.Sequential):
-    def __init__(self, n_features, n_classes):
-        same = nn.Linear(8, 8)
-        first, last = nn.Linear(n_features, 8), nn.Linear(8, n_classes)
-        relu = nn.ReLU()
-        super().__init__(first, relu, same, relu, same, relu, last)
-
-
-class SparseModule(LogitModule):
-    def __init__(self, n_features, n_classes):
-        super().__init__(n_features, n_classes)
-        mask = torch.eye(*self.layers[0].weight.shape)
-        self.layers[0].weight.register_hook(lambda gradient: gradient * mask)
-
-
-class ReversingModule(LogitModule):
-    def __init__(self, n_features, n_classes):
-        super().__init__(n_features, n_classes)
-        self.layers[1].register_full_backward_hook(
-            lambda layer, gradients, _: (-gradients[0],)
-        )
-
-
-class PickingModule(LogitModule):
-    """Each takes features of its own."""
-
-    def __init__(self, n_features, n_classes):
-        super().__init__(n_features, n_classes)
-        self.scale = torch.rand(n_features)
-
-    def forward(self, X):
-        return super().forward(X * self.scale)
-
-
-class KeepingModule(LogitModule):
-    def forward(self, X):
-        self.seen = X
-        return super().forward(X)
-
-
-class LearningModule(LogitModule):
-    """Sets itself up by the first batch."""
-
-    mean = None
-
-    def forward(self, X):
-        if self.mean is None:
-            self.mean = X.mean(dim=0).detach()
-        return super().forward(X - self.mean)
-
-
-class NetOfMyOwn(NeuralNetClassifier):
-    pass
-
-
-@pytest.mark.parametrize(
-    ("params", "reason"),
-    [
-        ({"criterion": nn.NLLLoss}, "criterion is not CrossEntropyLoss"),
-        ({"criterion__label_smoothing": 0.1}, "criterion is not CrossEntropyLoss"),
-        ({"optimizer": torch.optim.LBFGS}, "optimizer is LBFGS"),
-        ({"optimizer__param_groups": [("*.bias", {"lr": 1})]}, "param_groups"),
-        ({"train_split": lambda data, y: (data, data)}, "train_split"),
-        ({"iterator_train__drop_last": True}, "more than shuffle"),
-        ({"compile": True}, "compiles"),
-        ({"dataset__length": 10}, "dataset"),
-        ({"callbacks": [EarlyStopping()]}, "callback <.*EarlyStopping"),
-        ({"callbacks": [LRScheduler("StepLR", step_every="batch")]}, "LRScheduler"),
-        ({"callbacks": [("a", LRScheduler("ReduceLROnPlateau"))]}, "LRScheduler"),
-        ({"module": NormModule}, "NormModule has buffers"),
-        ({"module": FrozenModule}, "FrozenModule has frozen parameters"),
-        ({"module": BranchingModule}, "BranchingModule does not work in a stack: "),
-        ({"module": UnusedModule}, "UnusedModule does not work in a stack: "),
-        ({"module": WithAside}, "WithAside does not work in a stack: "),
-        ({"module": TwiceTheSameLayer}, "TwiceTheSameLayer does not work in a stack"),
-        ({"module": SparseModule}, "SparseModule computes something else"),
-        ({"module": ReversingModule}, "ReversingModule .*(not work|something else)"),
-        ({"module": PickingModule}, "PickingModule computes something else"),
-        ({"module": KeepingModule}, "KeepingModule is changed by its forward"),
-        ({"module": LearningModule}, "LearningModule (is changed|does not work)"),
-        ({"module": LogitModule(6, 2)}, "module is an instance"),
-    ],
-)
-def test_reasons_not_to_stack(params, reason):
-    net = make_user_net(**params)
-    assert re.search(reason, why_not_stacked(net, SIX))
-
-
-def test_a_subclass_of_the_net_is_not_stacked():
-    net = NetOfMyOwn(LogitModule)
-    assert why_not_stacked(net, SIX) == (
-        "it is a NetOfMyOwn, which may train in a way of its own"
-    )
-
-
-@pytest.mark.parametrize("callbacks", [None, [], "disable"])
-def test_nothing_speaks_against_a_plain_net(callbacks):
-    assert why_not_stacked(make_user_net(callbacks=callbacks), SIX) is None
-    assert why_not_stacked(make_net(), SIX) is None
-
-
 # --- Errors and results ---------------------------------------------------------------
 
 
 def test_a_loss_that_is_not_finite_names_the_replica_and_the_epoch(binary):
-    net = make_net(batch_size=-1).set_params(optimizer=torch.optim.SGD)
+    net = own_net(batch_size=-1).set_params(optimizer=torch.optim.SGD)
     heavy = np.full(80, 1e30, np.float32)
     replicas = [*seeded(0, 1), Replica("replica 2 of 3", 2, sample_weight=heavy)]
     message = "replica 2 of 3 stopped: its loss became (nan|inf) in epoch 2 of 4.*lr"
@@ -616,26 +463,26 @@ class Bar:
 
 def test_bar_moves_by_one_per_replica_and_epoch(binary):
     bar = Bar()
-    train(make_net(), *binary, seeded(0, 1, 2), bar=bar)
+    train(own_net(), *binary, seeded(0, 1, 2), bar=bar)
     assert bar.n == 3 * 4
 
 
 def test_ctrl_c_is_not_swallowed(binary):
     with pytest.raises(KeyboardInterrupt):
-        train(make_net(), *binary, seeded(0, 1, 2), bar=Bar(stop_at=6))
+        train(own_net(), *binary, seeded(0, 1, 2), bar=Bar(stop_at=6))
 
 
 def test_verbose_prints_one_table(binary, capsys):
-    train(make_net(), *binary, seeded(0, 1))
+    train(own_net(), *binary, seeded(0, 1))
     assert capsys.readouterr().out == ""
-    train(make_net(), *binary, seeded(0, 1), verbose=2)
+    train(own_net(), *binary, seeded(0, 1), verbose=2)
     assert capsys.readouterr().out.count("train_loss") == 1
 
 
 def test_nets_work_on_their_own(binary):
     X, y = binary
-    fitted, _ = train(make_net(dropout=0.3), X, y, seeded(0, 1))
-    alone = train_alone(make_net(), X, y, Replica("alone", 0))
+    fitted, _ = train(own_net(dropout=0.3), X, y, seeded(0, 1))
+    alone = train_alone(own_net(), X, y, Replica("alone", 0))
     proba = fitted.predict_proba(X)
     assert type(fitted) is NeuralNetClassifier
     assert not fitted.module_.training
@@ -654,7 +501,7 @@ def test_nets_work_on_their_own(binary):
 
 def test_given_net_and_data_are_left_alone(binary):
     X, y = binary
-    net = make_net()
+    net = own_net()
     before = net.get_params(deep=False)
     X_before = X.copy()
     train(net, X, y, seeded(0))
@@ -685,6 +532,7 @@ def test_a_memmap_stays_on_disk(binary, tmp_path, monkeypatch, engine):
     monkeypatch.setattr("skdistill._vectorized.StackedBatches", Stacked)
     monkeypatch.setattr("skdistill._nets.ShuffledBatches", Shuffled)
     monkeypatch.setattr("skdistill._vectorized.ShuffledBatches", Shuffled)
+    monkeypatch.setattr("skdistill._stackable.ShuffledBatches", Shuffled)
     monkeypatch.setattr("skdistill._vectorized.BLOCK_PARAMETERS", 1)
     small_teacher(n_estimators=4, engine=engine).fit(on_disk, y)
     assert len(held) == 4  # blocks, or nets

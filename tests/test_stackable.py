@@ -1,0 +1,148 @@
+"""What cannot be trained as a stack, and why."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+from skorch import NeuralNetClassifier
+from skorch.callbacks import EarlyStopping, LRScheduler
+from torch import nn
+
+from skdistill import TeacherModel
+from skdistill._stackable import why_not_stacked
+from tests.nets import LogitModule, own_net, user_net
+
+SIX = np.random.default_rng(0).normal(size=(9, 6)).astype(np.float32)
+
+
+class NormModule(LogitModule):
+    def __init__(self, n_features, n_classes):
+        super().__init__(n_features, n_classes)
+        self.norm = nn.BatchNorm1d(n_features)
+
+
+class FrozenModule(LogitModule):
+    def __init__(self, n_features, n_classes):
+        super().__init__(n_features, n_classes)
+        self.layers[0].weight.requires_grad_(False)
+
+
+class BranchingModule(LogitModule):
+    def forward(self, X):
+        return super().forward(X if X.sum() > 0 else -X)
+
+
+class UnusedModule(LogitModule):
+    def __init__(self, n_features, n_classes):
+        super().__init__(n_features, n_classes)
+        self.unused = nn.Linear(2, 2)
+
+
+class WithAside(TeacherModel):
+    """As TeacherModel computes, but for a layer that nothing passes through."""
+
+    def __init__(self, n_features, n_classes):
+        super().__init__(n_features, n_classes, (8,))
+        self.aside = nn.Linear(2, 2)
+
+
+class TwiceTheSameLayer(nn.Sequential):
+    def __init__(self, n_features, n_classes):
+        same = nn.Linear(8, 8)
+        first, last = nn.Linear(n_features, 8), nn.Linear(8, n_classes)
+        relu = nn.ReLU()
+        super().__init__(first, relu, same, relu, same, relu, last)
+
+
+class SparseModule(LogitModule):
+    def __init__(self, n_features, n_classes):
+        super().__init__(n_features, n_classes)
+        mask = torch.eye(*self.layers[0].weight.shape)
+        self.layers[0].weight.register_hook(lambda gradient: gradient * mask)
+
+
+class ReversingModule(LogitModule):
+    def __init__(self, n_features, n_classes):
+        super().__init__(n_features, n_classes)
+        self.layers[1].register_full_backward_hook(
+            lambda layer, gradients, _: (-gradients[0],)
+        )
+
+
+class PickingModule(LogitModule):
+    """Each takes features of its own."""
+
+    def __init__(self, n_features, n_classes):
+        super().__init__(n_features, n_classes)
+        self.scale = torch.rand(n_features)
+
+    def forward(self, X):
+        return super().forward(X * self.scale)
+
+
+class KeepingModule(LogitModule):
+    def forward(self, X):
+        self.seen = X
+        return super().forward(X)
+
+
+class LearningModule(LogitModule):
+    """Sets itself up by the first batch."""
+
+    mean = None
+
+    def forward(self, X):
+        if self.mean is None:
+            self.mean = X.mean(dim=0).detach()
+        return super().forward(X - self.mean)
+
+
+class NetOfMyOwn(NeuralNetClassifier):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("params", "reason"),
+    [
+        ({"criterion": nn.NLLLoss}, "criterion is not CrossEntropyLoss"),
+        ({"criterion__label_smoothing": 0.1}, "criterion is not CrossEntropyLoss"),
+        ({"optimizer": torch.optim.LBFGS}, "optimizer is LBFGS"),
+        ({"optimizer__param_groups": [("*.bias", {"lr": 1})]}, "param_groups"),
+        ({"train_split": lambda data, y: (data, data)}, "train_split"),
+        ({"iterator_train__drop_last": True}, "more than shuffle"),
+        ({"compile": True}, "compiles"),
+        ({"dataset__length": 10}, "dataset"),
+        ({"callbacks": [EarlyStopping()]}, "callback <.*EarlyStopping"),
+        ({"callbacks": [LRScheduler("StepLR", step_every="batch")]}, "LRScheduler"),
+        ({"callbacks": [("a", LRScheduler("ReduceLROnPlateau"))]}, "LRScheduler"),
+        ({"module": NormModule}, "NormModule has buffers"),
+        ({"module": FrozenModule}, "FrozenModule has frozen parameters"),
+        ({"module": BranchingModule}, "BranchingModule does not work in a stack: "),
+        ({"module": UnusedModule}, "UnusedModule does not work in a stack: "),
+        ({"module": WithAside}, "WithAside does not work in a stack: "),
+        ({"module": TwiceTheSameLayer}, "TwiceTheSameLayer does not work in a stack"),
+        ({"module": SparseModule}, "SparseModule computes something else"),
+        ({"module": ReversingModule}, "ReversingModule .*(not work|something else)"),
+        ({"module": PickingModule}, "PickingModule computes something else"),
+        ({"module": KeepingModule}, "KeepingModule is changed by its forward"),
+        ({"module": LearningModule}, "LearningModule (is changed|does not work)"),
+        ({"module": LogitModule(6, 2)}, "module is an instance"),
+    ],
+)
+def test_reasons_not_to_stack(params, reason):
+    net = user_net(**params)
+    assert re.search(reason, why_not_stacked(net, SIX))
+
+
+def test_a_subclass_of_the_net_is_not_stacked():
+    net = NetOfMyOwn(LogitModule)
+    assert why_not_stacked(net, SIX) == (
+        "it is a NetOfMyOwn, which may train in a way of its own"
+    )
+
+
+@pytest.mark.parametrize("callbacks", [None, [], "disable"])
+def test_nothing_speaks_against_a_plain_net(callbacks):
+    assert why_not_stacked(user_net(callbacks=callbacks), SIX) is None
+    assert why_not_stacked(own_net(), SIX) is None
