@@ -10,6 +10,8 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skdistill._soft_targets import soften
+
 PREDICT_CHUNK = 4096
 
 
@@ -132,6 +134,14 @@ def refuse_overridden(estimator, part, names):
             )
 
 
+def _softmax(logits):
+    n_rows, n_classes = logits.shape
+    if n_rows > 64 and n_classes <= 32:
+        # Several times as fast as torch, whose single call is faster for a few rows.
+        return torch.from_numpy(soften(logits.numpy()))
+    return torch.softmax(logits, dim=1)
+
+
 class LogitsClassifierMixin:
     """`predict` and its kin, out of the `_logits` of a chunk of float32 rows.
 
@@ -215,7 +225,7 @@ class LogitsClassifierMixin:
         ndarray of shape (n_samples, n_classes), dtype float32
             The probabilities, columns in the order of `classes_`.
         """
-        return self._in_chunks(X, lambda logits: torch.softmax(logits, dim=1))
+        return self._in_chunks(X, _softmax)
 
     def predict_log_proba(self, X):
         """Predict the logarithms of the class probabilities.

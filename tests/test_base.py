@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import special
 from sklearn.linear_model import LogisticRegression
 
 from skdistill import _base
@@ -31,6 +32,23 @@ def test_chunks_are_put_together_in_order(model, many_rows):
     assert proba.shape == (len(many_rows), 2)
     some = np.linspace(0, len(many_rows) - 1, 50).astype(int)
     np.testing.assert_allclose(proba[some], model.predict_proba(many_rows[some]), 1e-4)
+
+
+@pytest.mark.parametrize("n_rows", [1, 64, 65, 5000])
+@pytest.mark.parametrize("n_classes", [2, 33])
+def test_all_that_is_predicted_follows_from_the_logits(n_rows, n_classes):
+    rng = np.random.default_rng(0)
+    y = np.arange(80) % n_classes
+    model = small_distilled(LogisticRegression()).fit(rng.normal(size=(80, 6)), y)
+    X = rng.normal(size=(n_rows, 6))
+    logits = model.predict_logits(X)
+    proba, log_proba = model.predict_proba(X), model.predict_log_proba(X)
+    assert {logits.dtype, proba.dtype, log_proba.dtype} == {np.dtype(np.float32)}
+    np.testing.assert_allclose(proba, special.softmax(logits, axis=1), rtol=1e-5)
+    np.testing.assert_allclose(
+        log_proba, special.log_softmax(logits, axis=1), rtol=1e-5, atol=1e-6
+    )
+    np.testing.assert_array_equal(model.predict(X), logits.argmax(axis=1))
 
 
 @pytest.mark.parametrize(
