@@ -191,7 +191,7 @@ def train_net(net, X, y, *, seed, name, loss=None, rows=None, bar=None, verbose=
         watch = _EpochWatch(bar, name)
         net.callbacks_.append(("skdistill", watch))
         if rows:
-            net.__class__ = _row_trained(plain_class, loss)
+            net.__class__ = row_trained(plain_class, loss)
         try:
             run(net, X, y, rows)
         finally:
@@ -209,12 +209,12 @@ def run(net, X, y, rows=None):
     try:
         net.fit_loop({"X": X, **rows} if rows else X, y)
     except KeyboardInterrupt as interrupt:
-        if not _raised_by_callback(interrupt):
+        if not raised_by_callback(interrupt):
             raise
     net.notify("on_train_end", X=X, y=y)
 
 
-def _raised_by_callback(interrupt):
+def raised_by_callback(interrupt):
     """Tell skorch's way to stop early, a KeyboardInterrupt, from Ctrl-C."""
     trace = interrupt.__traceback__
     while trace.tb_next is not None:
@@ -228,7 +228,7 @@ def _blank(cls):
     return cls.__new__(cls)
 
 
-def _row_trained(cls, loss):
+def row_trained(cls, loss):
     """Return `cls` with batches that carry values per row, for as long as it trains."""
 
     class RowTrained(cls):
@@ -290,13 +290,17 @@ class _EpochWatch(Callback):
 
     def on_epoch_end(self, net, **kwargs):
         epoch = net.history[-1]
-        losses = [b["train_loss"] for b in epoch["batches"] if "train_loss" in b]
-        if not losses:
+        batches = [batch for batch in epoch["batches"] if "train_loss" in batch]
+        if not batches:
             raise ValueError(
                 f"Training of {self.name} has no batch in an epoch: lower its "
                 f"batch_size, which is {net.batch_size}, or leave drop_last off."
             )
-        loss = float(np.mean(losses))
+        losses, sizes = zip(
+            *((batch["train_loss"], batch["train_batch_size"]) for batch in batches),
+            strict=True,
+        )
+        loss = float(np.average(losses, weights=sizes))
         if "train_loss" not in epoch:  # with callbacks="disable"
             net.history.record("train_loss", loss)
         if not np.isfinite(loss):

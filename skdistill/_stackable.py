@@ -3,8 +3,8 @@
 import torch
 from sklearn.base import clone
 from skorch import NeuralNetClassifier
-from skorch.callbacks import LRScheduler
-from skorch.dataset import Dataset
+from skorch.callbacks import EarlyStopping, EpochScoring, LRScheduler
+from skorch.dataset import Dataset, ValidSplit
 from skorch.utils import to_tensor
 from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
@@ -58,7 +58,10 @@ def _net_reasons(net):
     if hasattr(net, "optimizer__param_groups"):
         yield "its optimizer has param_groups"
     if net.train_split is not None:
-        yield "it has a train_split"
+        if type(net.train_split) is not ValidSplit:
+            yield "its train_split is not a ValidSplit"
+        if net.iterator_valid is not DataLoader or net.get_params_for("iterator_valid"):
+            yield "it has an iterator_valid of its own"
     if net.iterator_train not in (DataLoader, ShuffledBatches) or (
         net.get_params_for("iterator_train").keys() - {"shuffle"}
     ):
@@ -67,9 +70,22 @@ def _net_reasons(net):
         yield "it has a dataset of its own"
     if net.compile:
         yield "it compiles its module"
-    for callback in [] if net.callbacks == "disable" else net.callbacks or []:
-        if not _is_schedule(callback[1] if isinstance(callback, tuple) else callback):
+    callbacks = _callbacks(net)
+    for callback in callbacks:
+        if not (_is_schedule(callback) or _hears_of_epochs(callback)):
             yield f"its callback {callback!r} may need a net for each replica"
+    if does_more_than_train(net) and any(map(_is_schedule, callbacks)):
+        yield "it has a learning rate schedule beside other callbacks or a train_split"
+
+
+def does_more_than_train(net):
+    """Tell a net that validates, or whose callbacks need its own epochs."""
+    return net.train_split is not None or not all(map(_is_schedule, _callbacks(net)))
+
+
+def _callbacks(net):
+    given = [] if net.callbacks == "disable" else net.callbacks or []
+    return [pair[1] if isinstance(pair, tuple) else pair for pair in given]
 
 
 def _is_schedule(callback):
@@ -78,6 +94,13 @@ def _is_schedule(callback):
         type(callback) is LRScheduler
         and callback.step_every == "epoch"
         and callback.policy not in (ReduceLROnPlateau, "ReduceLROnPlateau")
+    )
+
+
+def _hears_of_epochs(callback):
+    """Tell a callback that needs of the training no more than the ends of epochs."""
+    return type(callback) is EarlyStopping or (
+        type(callback) is EpochScoring and not callback.on_train
     )
 
 

@@ -65,13 +65,12 @@ class _Stack:
             for parts in (self.flat.detach().split(sizes), self.flat.grad.split(sizes))
         )
 
-    def write_to(self, modules):
-        """Give the modules their parameters back."""
+    def write_to(self, module, index):
+        """Give a module the parameters of the one with that index."""
         with torch.no_grad():
-            for index, module in enumerate(modules):
-                pairs = zip(module.parameters(), self.parameters, strict=True)
-                for parameter, stacked in pairs:
-                    parameter.copy_(stacked[index])
+            pairs = zip(module.parameters(), self.parameters, strict=True)
+            for parameter, stacked in pairs:
+                parameter.copy_(stacked[index])
 
 
 class StackedModule(_Stack):

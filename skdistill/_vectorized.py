@@ -6,6 +6,7 @@ or a candidate of a search, nothing here knows.
 
 import inspect
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from threading import Event
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from torch import nn
 
 from skdistill._batches import ShuffledBatches, StackedBatches, draw_order_seed
 from skdistill._captured import CapturedSteps
+from skdistill._followers import Follower
 from skdistill._losses import DistillationLoss, loss_and_gradient, stacked_targets
 from skdistill._nets import (
     check_weights,
@@ -26,7 +28,7 @@ from skdistill._nets import (
     train_net,
 )
 from skdistill._randomness import isolated_randomness
-from skdistill._stackable import why_not_stacked
+from skdistill._stackable import does_more_than_train, why_not_stacked
 from skdistill._stacks import StackedLayers, StackedModule, plain_layers, stack
 
 # Replicas that step together share the overhead of a step. With more parameters than
@@ -86,21 +88,34 @@ def train_stacked(net, X, y, replicas, *, n_classes, bar=None, verbose=0):
     list of skorch.NeuralNetClassifier
         The nets, ready to predict on the CPU, in the order of `replicas`.
     """
-    net = clone(net).set_params(verbose=int(verbose >= 2))
+    follows = does_more_than_train(net)
+    # Nets that call their callbacks would each print a table.
+    net = clone(net).set_params(verbose=int(verbose >= 2 and not follows))
     n_threads = torch.get_num_threads()
-    nets, order_seeds = [], []
+    nets, order_seeds, followers, parts = [], [], [], {}
     for replica in replicas:
         with isolated_randomness(replica.seed, net.device):
             nets.append(clone(net).initialize())
             # Where ShuffledBatches would draw it.
             order_seeds.append(draw_order_seed())
+            if follows:
+                followers.append(Follower(nets[-1], replica, y, parts))
+    if follows:
+        replicas = [follower.replica for follower in followers]
+    params = net.get_params(deep=False)
+    if follows:
+        given = [name for name in params if name.startswith("callbacks__")]
+        for name in ("callbacks", "train_split", *given):
+            del params[name]
+        params.update(train_split=None, verbose=int(verbose >= 2))
     with isolated_randomness(replicas[0].seed, net.device):
-        stacked = _StackedNet(**net.get_params(deep=False))
-        stacked.order_seeds_ = order_seeds
+        stacked = _StackedNet(**params)
+        stacked.order_seeds_, stacked.followers_ = order_seeds, followers
         stacked.train(nets, X, y, replicas, n_classes, n_threads, bar)
     for index, (fitted, replica) in enumerate(zip(nets, replicas, strict=True)):
-        fitted.check_data(X, y if replica.rows is None else y[replica.rows])
-        fitted.history.extend(stacked.history_of(index))
+        if not follows:
+            fitted.check_data(X, y if replica.rows is None else y[replica.rows])
+            fitted.history.extend(stacked.history_of(index))
         check_weights(fitted, replica.name)
         settled(fitted)
     return nets
@@ -145,6 +160,10 @@ def _train_alone(net, X, y, replica, **shown):
     )
 
 
+class _AllStopped(Exception):
+    """The callbacks of all replicas have stopped them."""
+
+
 class _StackedNet(NeuralNetClassifier):
     """A net that trains blocks of replicas where others train a module.
 
@@ -155,8 +174,13 @@ class _StackedNet(NeuralNetClassifier):
         """Train the modules of `nets`."""
         self.replicas_, self.n_classes_, self.bar_ = replicas, n_classes, bar
         self.losses_ = []
+        self.going_on_ = np.ones(len(nets), dtype=bool)
         self.stop_ = Event()
-        self.blocks_ = list(self._blocks([net.module_ for net in nets], X, y))
+        tensors = [torch.from_numpy(array).to(self.device) for array in (X, y)]
+        self.modules_ = [net.module_ for net in nets]
+        self.blocks_ = list(self._blocks(self.modules_, *tensors))
+        for follower in self.followers_:
+            follower.begin(*tensors)
         if _takes_turns(self.blocks_[0].stack):
             n_threads = 1
         self.initialize()
@@ -164,14 +188,17 @@ class _StackedNet(NeuralNetClassifier):
             # One thread is this one, where the user may have chosen a CUDA stream.
             self.map_ = map if n_threads == 1 else pool.map
             try:
-                run(self, X, y)
+                with suppress(_AllStopped):
+                    run(self, X, y)
             finally:
                 self.stop_.set()
-        for block in self.blocks_:
-            block.stack.write_to([nets[index].module_ for index in block.indices])
+        self._write_weights()
+        for follower in self.followers_:
+            follower.end()
+        if bar is not None:  # by the epochs that early stopping saved
+            bar.update((self.max_epochs - len(self.losses_)) * len(nets))
 
     def _blocks(self, modules, X, y):
-        X, y = (torch.from_numpy(array).to(self.device) for array in (X, y))
         batch_size = len(X) if self.batch_size == -1 else min(self.batch_size, len(X))
         shuffle = self.iterator_train is ShuffledBatches or (
             self.get_params_for("iterator_train").get("shuffle", False)
@@ -227,6 +254,28 @@ class _StackedNet(NeuralNetClassifier):
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         if not training:
             return
+        if not self.going_on_.any():
+            raise _AllStopped
+        for index in self._followed():
+            self.followers_[index].begin_epoch()
+        losses = self._losses_of_epoch()
+        self.losses_.append(losses)
+        loss = losses[self.going_on_].mean()
+        self.history.record("train_loss", loss)
+        if self.followers_:
+            self._write_weights()
+        for index in self._followed():
+            follower = self.followers_[index]
+            follower.end_epoch(float(losses[index]), int(self.n_batches_[index]))
+            self.going_on_[index] = follower.goes_on
+        if self.bar_ is not None:
+            self.bar_.set_postfix(loss=f"{loss:.3f}", refresh=False)
+            self.bar_.update(len(losses))
+
+    def _followed(self):
+        return np.flatnonzero(self.going_on_) if self.followers_ else []
+
+    def _losses_of_epoch(self):
         (group,) = self.optimizer_.param_groups
         settings = {name: value for name, value in group.items() if name != "params"}
         losses = np.empty(len(self.replicas_))
@@ -235,14 +284,16 @@ class _StackedNet(NeuralNetClassifier):
         )
         for block, loss in zip(self.blocks_, of_blocks, strict=True):
             losses[block.indices] = loss
-        for replica, loss in zip(self.replicas_, losses, strict=True):
-            if not np.isfinite(loss):
-                raise diverged(self, replica.name, f"its loss became {loss}")
-        self.losses_.append(losses)
-        self.history.record("train_loss", losses.mean())
-        if self.bar_ is not None:
-            self.bar_.set_postfix(loss=f"{losses.mean():.3f}", refresh=False)
-            self.bar_.update(len(losses))
+        for index in np.flatnonzero(self.going_on_ & ~np.isfinite(losses)):
+            name = self.replicas_[index].name
+            raise diverged(self, name, f"its loss became {losses[index]}")
+        return losses
+
+    def _write_weights(self):
+        for block in self.blocks_:
+            for place, index in enumerate(block.indices):
+                if self.going_on_[index]:
+                    block.stack.write_to(self.modules_[index], place)
 
     def history_of(self, index):
         """Return the history of one replica, as it would be after a fit of its own."""

@@ -23,7 +23,8 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from skorch.callbacks import EarlyStopping
+from skorch.callbacks import EarlyStopping, GradientNormClipping
+from skorch.dataset import ValidSplit
 
 from skdistill import (
     DistilledClassifier,
@@ -31,6 +32,7 @@ from skdistill import (
     EnsembleTeacher,
     one_standard_error,
 )
+from skdistill._batches import ShuffledBatches
 from tests.nets import (
     CountedTeacher,
     small_distilled,
@@ -217,7 +219,7 @@ def test_engine_says_how_it_was_done(binary, params, engine):
 
 
 def test_a_student_that_cannot_be_stacked_is_trained_alone(binary, tmp_path):
-    net = small_net(callbacks=[EarlyStopping("train_loss", patience=1)])
+    net = small_net(callbacks=[GradientNormClipping(1.0)])
     teacher = CountedTeacher(tmp_path / "log.txt")
     model = DistilledClassifierCV(
         teacher, student=net, alphas=[0.5, 1.0], temperatures=[2.0], cv=2
@@ -225,6 +227,19 @@ def test_a_student_that_cannot_be_stacked_is_trained_alone(binary, tmp_path):
     model.set_params(random_state=0, scoring="neg_log_loss").fit(*binary)
     assert model.engine_ == {"teachers": "joblib", "students": "joblib"}
     assert teacher.n_fits() == 3
+    assert_same_results(model, grid_search(model).fit(*binary))
+
+
+def test_students_that_stop_early_are_stacked(binary):
+    stop = EarlyStopping(patience=1, threshold=0.05)
+    net = small_net(
+        callbacks=[stop], train_split=ValidSplit(3), iterator_train=ShuffledBatches
+    )
+    model = DistilledClassifierCV(
+        LogisticRegression(), student=net, alphas=[0.5, 1.0], temperatures=[2.0], cv=2
+    )
+    model.set_params(random_state=0, scoring="neg_log_loss").fit(*binary)
+    assert model.engine_ == {"teachers": "joblib", "students": "vectorized"}
     assert_same_results(model, grid_search(model).fit(*binary))
 
 

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import torch
 from skorch import NeuralNetClassifier
-from skorch.callbacks import EarlyStopping, LRScheduler
+from skorch.callbacks import (
+    EarlyStopping,
+    EpochScoring,
+    GradientNormClipping,
+    LRScheduler,
+)
+from skorch.dataset import ValidSplit
 from torch import nn
 
 from skdistill import TeacherModel
@@ -109,11 +115,21 @@ class NetOfMyOwn(NeuralNetClassifier):
         ({"criterion__label_smoothing": 0.1}, "criterion is not CrossEntropyLoss"),
         ({"optimizer": torch.optim.LBFGS}, "optimizer is LBFGS"),
         ({"optimizer__param_groups": [("*.bias", {"lr": 1})]}, "param_groups"),
-        ({"train_split": lambda data, y: (data, data)}, "train_split"),
+        ({"train_split": lambda data, y: (data, data)}, "not a ValidSplit"),
+        (
+            {"train_split": ValidSplit(2), "iterator_valid__batch_size": 8},
+            "iterator_valid",
+        ),
+        (
+            {"train_split": ValidSplit(2), "callbacks": [LRScheduler("StepLR")]},
+            "schedule beside",
+        ),
+        ({"callbacks": [EarlyStopping(), LRScheduler("StepLR")]}, "schedule beside"),
         ({"iterator_train__drop_last": True}, "more than shuffle"),
         ({"compile": True}, "compiles"),
         ({"dataset__length": 10}, "dataset"),
-        ({"callbacks": [EarlyStopping()]}, "callback <.*EarlyStopping"),
+        ({"callbacks": [GradientNormClipping(1.0)]}, "callback <.*GradientNormClipp"),
+        ({"callbacks": [EpochScoring("accuracy", on_train=True)]}, "EpochScoring"),
         ({"callbacks": [LRScheduler("StepLR", step_every="batch")]}, "LRScheduler"),
         ({"callbacks": [("a", LRScheduler("ReduceLROnPlateau"))]}, "LRScheduler"),
         ({"module": NormModule}, "NormModule has buffers"),

@@ -9,12 +9,11 @@ from skorch import NeuralNetClassifier
 from skorch.callbacks import LRScheduler
 from torch import nn
 
-from skdistill import DistillationLoss, StudentModel, TeacherModel
+from skdistill import StudentModel, TeacherModel
 from skdistill._batches import ShuffledBatches, StackedBatches
-from skdistill._nets import train_net
 from skdistill._stackable import why_not_stacked
 from skdistill._stacks import StackedLayers, StackedModule, stack
-from skdistill._vectorized import Replica, train_stacked
+from skdistill._vectorized import Replica
 from tests.nets import (
     LogitModule,
     global_random_states,
@@ -22,53 +21,7 @@ from tests.nets import (
     small_teacher,
     user_net,
 )
-
-TOLERANCE = 1e-4
-
-
-def seeded(*seeds, **fields):
-    return [Replica(f"replica {seed}", seed, **fields) for seed in seeds]
-
-
-def train(net, X, y, replicas, **shown):
-    return train_stacked(net, X, y, replicas, n_classes=int(y.max()) + 1, **shown)
-
-
-def train_alone(net, X, y, replica):
-    loss, values = None, {}
-    if replica.rows is not None:
-        X, y = X[replica.rows], y[replica.rows]
-    if replica.sample_weight is not None:
-        values["sample_weight"] = replica.sample_weight
-    if replica.teacher_logits is not None:
-        values["teacher_logits"] = replica.teacher_logits
-        loss = DistillationLoss(replica.temperature, replica.alpha)
-    return train_net(
-        clone(net),
-        X,
-        y,
-        seed=replica.seed,
-        name=replica.name,
-        loss=loss,
-        rows=values,
-    )
-
-
-def weights(net):
-    return nn.utils.parameters_to_vector(net.module_.parameters()).detach().numpy()
-
-
-def assert_as_alone(net, X, y, replicas):
-    for fitted, replica in zip(train(net, X, y, replicas), replicas, strict=True):
-        alone = train_alone(net, X, y, replica)
-        np.testing.assert_allclose(weights(fitted), weights(alone), atol=TOLERANCE)
-        for key in ("train_loss", "train_batch_count", "train_loss_best", "epoch"):
-            np.testing.assert_allclose(
-                np.array(fitted.history[:, key], dtype=float),
-                np.array(alone.history[:, key], dtype=float),
-                atol=TOLERANCE,
-            )
-
+from tests.replicas import assert_as_alone, seeded, train, train_alone, weights
 
 # --- Each replica comes out as it would alone -----------------------------------------
 
