@@ -28,14 +28,16 @@ class ShuffledBatches:
         return -(-len(self.dataset) // self.batch_size)
 
     def __iter__(self):
-        order = torch.randperm(len(self.dataset), generator=self.generator).numpy()
+        order = torch.randperm(
+            len(self.dataset), generator=self.generator, device="cpu"
+        ).numpy()
         for start in range(0, len(order), self.batch_size):
             yield self.dataset[order[start : start + self.batch_size]]
 
 
 def draw_order_seed():
     """Return a seed for the order of the batches, drawn from torch's generator."""
-    return int(torch.randint(2**62, ()))
+    return int(torch.randint(2**62, (), device="cpu"))
 
 
 class StackedChunk(NamedTuple):
@@ -119,13 +121,17 @@ class StackedBatches:
         yield order[:, last:].unsqueeze(1), n_rows
 
     def _order(self):
-        order = torch.empty(len(self.n_rows), max(self.n_rows), dtype=torch.int64)
+        order = torch.empty(
+            len(self.n_rows), max(self.n_rows), dtype=torch.int64, device="cpu"
+        )
         for source, n_rows in enumerate(self.n_rows):
             own, filling = order[source].split([n_rows, order.shape[1] - n_rows])
             if self.shuffle:
-                torch.randperm(n_rows, generator=self.generators[source], out=own)
+                torch.randperm(
+                    n_rows, generator=self.generators[source], out=own, device="cpu"
+                )
             else:
-                torch.arange(n_rows, out=own)
+                torch.arange(n_rows, out=own, device="cpu")
             filling.copy_(own[0])
         return order.to(self.X.device)
 

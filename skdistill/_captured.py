@@ -1,18 +1,23 @@
 """Training steps as a CUDA graph: launched once for all, then replayed. Torch only."""
 
 import warnings
+from collections import Counter
 from functools import cache
 
 import torch
+
+# Calls of a kind before one of them is captured. That synchronizes the GPU and empties
+# torch's cache of memory, which only many replays are worth.
+CALLS_BEFORE = 10
 
 
 class CapturedSteps:
     """A function that trains, captured as a CUDA graph for each shape of its inputs.
 
     The kernels of small networks take less time than launching them one by one does; a
-    graph launches them all at once [1]_. The first call with inputs of some shapes runs
-    as it is, which also loads what the kernels need; the second one is captured, and
-    from then on it is replayed.
+    graph launches them all at once [1]_. The first calls with inputs of some shapes run
+    as they are, which also loads what the kernels need; then one is captured, and from
+    there on it is replayed.
 
     Parameters
     ----------
@@ -28,11 +33,15 @@ class CapturedSteps:
     .. [1] V. Nguyen, M. Carilli et al., "Accelerating PyTorch with CUDA Graphs", 2021.
     """
 
+    # Of all of them: a capture that fails leaves torch in a state that others, and
+    # graphs that exist, do not work in.
+    work = True
+
     def __init__(self, function, optimizer):
         self.function = function
         self.optimizer = optimizer
+        self.n_calls = Counter()
         self.graphs = {}
-        self.works = True
 
     @staticmethod
     def can_capture(optimizer):
@@ -46,17 +55,19 @@ class CapturedSteps:
     def __call__(self, *inputs):
         """Do what the function does and return what it returns, until the next call."""
         key = tuple(tensor.shape for tensor in inputs)
-        if not self.works or key not in self.graphs:
-            self.graphs[key] = None
+        self.n_calls[key] += 1
+        if not CapturedSteps.work or self.n_calls[key] <= CALLS_BEFORE:
             return self.function(*inputs)
-        if self.graphs[key] is None:
+        if key not in self.graphs:
             try:
                 self.graphs[key] = self._captured(inputs)
             except RuntimeError as error:
-                self.works = False
+                CapturedSteps.work = False
                 warnings.warn(
-                    "Training goes on without a CUDA graph, which is slower, as torch "
-                    f"could not capture one: {error}",
+                    "Training goes on without CUDA graphs, which is slower, as torch "
+                    f"could not capture one: {error.__context__ or error} What that "
+                    "leaves behind may disturb other work on this GPU, until the "
+                    "process ends.",
                     RuntimeWarning,
                 )
                 return self.function(*inputs)
@@ -72,7 +83,8 @@ class CapturedSteps:
         graph = torch.cuda.CUDAGraph()
         stream = _capture_stream(inputs[0].device)
         (group,) = self.optimizer.param_groups
-        group["capturable"] = True
+        # Else the optimizer refuses; but outside of a capture it would warn.
+        capturable, group["capturable"] = group["capturable"], True
         try:
             with (
                 # Left last, whatever the capture does to the current stream.
@@ -86,8 +98,7 @@ class CapturedSteps:
             ):
                 return graph, own_inputs, self.function(*own_inputs)
         finally:
-            # Else the optimizer warns of steps that are not captured.
-            group["capturable"] = False
+            group["capturable"] = capturable
 
 
 @cache

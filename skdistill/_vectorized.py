@@ -192,6 +192,10 @@ class _StackedNet(NeuralNetClassifier):
                     run(self, X, y)
             finally:
                 self.stop_.set()
+                for block in self.blocks_:
+                    # Else it would refer to itself, and hold memory of the GPU for as
+                    # long as nothing collects garbage.
+                    block.captured = None
         self._write_weights()
         for follower in self.followers_:
             follower.end()
@@ -386,6 +390,9 @@ class _Block:
 
     def _steps(self, positions, n_rows):
         """Train with several batches and return the sum of each replica's losses."""
+        if self.captured is not None:
+            # Drawn before; a capture that failed has used some.
+            self.stack.masks.step = 0
         chunk = self.batches.gathered(positions, n_rows)
         targets = stacked_targets(
             chunk.teacher_logits,

@@ -1,44 +1,74 @@
 """CUDA graphs. Without a GPU, a stand-in records the operations and repeats them."""
 
-from contextlib import nullcontext
+import gc
+import weakref
+from contextlib import contextmanager
 from threading import current_thread
 
 import numpy as np
 import pytest
 import torch
 from skorch.callbacks import LRScheduler
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import (
+    TorchDispatchMode,
+    _get_current_dispatch_mode,
+)
 from torch.utils._pytree import tree_flatten
 
-from skdistill import StudentModel
+from skdistill import StudentModel, _captured
 from skdistill import _vectorized as vectorized
 from skdistill._captured import CapturedSteps
 from skdistill._vectorized import Replica, train_stacked
 from tests.nets import own_net, user_net
 
-# What a CUDA graph cannot hold: reading a value on the CPU, and new data from there.
-REFUSED = (
-    torch.ops.aten._local_scalar_dense.default,
-    torch.ops.aten.lift_fresh.default,
-    torch.ops.aten.random_.default,
-    torch.ops.aten.random_.to,
-    getattr(torch.ops.aten.random_, "from"),
-)
+# What a CUDA graph cannot hold: what waits for a value, new data from the CPU, and
+# draws from generators that it does not know.
+REFUSED = {
+    "_local_scalar_dense",
+    "bernoulli_",
+    "equal",
+    "lift_fresh",
+    "masked_select",
+    "nonzero",
+    "random_",
+    "randperm",
+}
 
 
 class Recorder(TorchDispatchMode):
-    """Keeps what is computed, as a graph does: with the tensors, not their values."""
+    """Keeps what is computed as a capture does: with the tensors, not their values.
+
+    What it cannot see is whether a tensor that it keeps would have been freed.
+    """
 
     def __init__(self, graph):
         super().__init__()
         self.graph = graph
+        self.before = {}
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        if function in REFUSED:
+        if function.overloadpacket.__name__ in REFUSED:
             raise RuntimeError("operation not permitted when stream is capturing")
-        result = function(*args, **(kwargs or {}))
-        self.graph.operations.append((function, args, kwargs or {}, result))
+        kwargs = kwargs or {}
+        arguments = function._schema.arguments
+        values = [*args, *(kwargs.get(a.name) for a in arguments[len(args) :])]
+        for argument, value in zip(arguments, values, strict=True):
+            if argument.alias_info is not None and argument.alias_info.is_write:
+                for tensor in tree_flatten(value)[0]:
+                    storage = tensor.untyped_storage()
+                    self.before.setdefault(
+                        storage.data_ptr(), (storage, storage.clone())
+                    )
+        result = function(*args, **kwargs)
+        self.graph.operations.append((function, args, kwargs, result))
         return result
+
+    def __exit__(self, kind, error, trace):
+        super().__exit__(kind, error, trace)
+        for storage, before in self.before.values():  # Nothing has been computed yet.
+            storage.copy_(before)
+        if error is not None:
+            raise RuntimeError("operation failed due to a previous error")
 
 
 class Graph:
@@ -51,8 +81,6 @@ class Graph:
 
     def replay(self):
         self.n_replays += 1
-        if self.n_replays == 1:  # The recording has done it, where a capture would not.
-            return
         for function, args, kwargs, result in self.operations:
             again = tree_flatten(function(*args, **kwargs))[0]
             for old, new in zip(tree_flatten(result)[0], again, strict=True):
@@ -67,12 +95,29 @@ graphs = []
 def recorded(monkeypatch):
     """Return the graphs that have been captured."""
     graphs.clear()
+    streams = []
+
+    @contextmanager
+    def stream(chosen):
+        streams.append(chosen)
+        yield
+        streams.pop()
+
+    def graph(graph, stream, capture_error_mode):
+        assert stream is streams[-1] == "stream of cpu"
+        assert capture_error_mode == "thread_local"
+        return Recorder(graph)
+
+    _captured._capture_stream.cache_clear()
     monkeypatch.setattr(CapturedSteps, "can_capture", lambda optimizer: True)
+    monkeypatch.setattr(CapturedSteps, "work", True)
+    monkeypatch.setattr(_captured, "CALLS_BEFORE", 1)
     monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
-    monkeypatch.setattr(torch.cuda, "Stream", lambda device: None)
-    monkeypatch.setattr(torch.cuda, "stream", nullcontext)
-    monkeypatch.setattr(torch.cuda, "graph", lambda graph, **_: Recorder(graph))
-    return graphs
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: f"stream of {device}")
+    monkeypatch.setattr(torch.cuda, "stream", stream)
+    monkeypatch.setattr(torch.cuda, "graph", graph)
+    yield graphs
+    _captured._capture_stream.cache_clear()
 
 
 def captured_net(*module, **params):
@@ -113,6 +158,7 @@ def test_replays_train_as_steps_do(binary, recorded, monkeypatch, at_once, optim
     weights, losses = trained_weights(net, X, y, students(X))
     assert len(recorded) >= 3  # two blocks, of several shapes
     assert all(graph.n_replays > 1 for graph in recorded)
+    assert CapturedSteps.work
     monkeypatch.setattr(CapturedSteps, "can_capture", lambda optimizer: False)
     expected_weights, expected_losses = trained_weights(net, X, y, students(X))
     np.testing.assert_array_equal(weights, expected_weights)
@@ -120,38 +166,85 @@ def test_replays_train_as_steps_do(binary, recorded, monkeypatch, at_once, optim
 
 
 def test_replays_drop_out_anew(binary, recorded, monkeypatch):
-    """As many units as the batch has rows: a stale mask could not hide."""
     monkeypatch.setattr("skdistill._batches.CHUNK_ROWS", 16)
     X, y = binary
-    net = captured_net(dropout=0.5)
-    weights, _ = trained_weights(net, X, y, [Replica("a", 0), Replica("b", 1)])
+    net, replicas = captured_net(dropout=0.5), [Replica("a", 0), Replica("b", 1)]
+    weights, _ = trained_weights(net, X, y, replicas)
     assert sum(graph.n_replays for graph in recorded) > 10
-    monkeypatch.setattr(CapturedSteps, "_captured", refuse)
-    with pytest.warns(RuntimeWarning, match="goes on without a CUDA graph"):
-        expected, _ = trained_weights(net, X, y, [Replica("a", 0), Replica("b", 1)])
+    monkeypatch.setattr(CapturedSteps, "work", False)
+    expected, _ = trained_weights(net, X, y, replicas)
     np.testing.assert_array_equal(weights, expected)
 
 
-def refuse(self, inputs):
-    raise RuntimeError("CUDA error: operation not permitted when stream is capturing")
-
-
 def test_training_goes_on_if_a_capture_fails(binary, recorded, monkeypatch):
+    """In the middle of a step, with what would have been computed without a capture."""
     X, y = binary
-    net = captured_net()
-    weights, _ = trained_weights(net, X, y, [Replica("a", 0)])
-    n_graphs = len(recorded)
-    gathered = vectorized.StackedBatches.gathered
+    net, replicas = captured_net(dropout=0.5), students(X)
+    monkeypatch.setattr(CapturedSteps, "work", False)
+    expected, _ = trained_weights(net, X, y, replicas)
+    monkeypatch.setattr(CapturedSteps, "work", True)
+    loss_and_gradient = vectorized.loss_and_gradient
 
-    def waits_for_the_device(self, positions, n_rows):
-        int(n_rows.sum())
-        return gathered(self, positions, n_rows)
+    def waits_for_the_device(*args):
+        loss, gradient = loss_and_gradient(*args)
+        float(loss.sum())
+        return loss, gradient
 
-    monkeypatch.setattr(vectorized.StackedBatches, "gathered", waits_for_the_device)
+    monkeypatch.setattr(vectorized, "loss_and_gradient", waits_for_the_device)
     with pytest.warns(RuntimeWarning, match="not permitted when stream is capturing"):
-        without, _ = trained_weights(net, X, y, [Replica("a", 0)])
-    assert len(recorded) == n_graphs + 1  # It is not tried again.
-    np.testing.assert_array_equal(without, weights)
+        weights, _ = trained_weights(net, X, y, replicas)
+    assert len(recorded) == 1  # It is not tried again, for no block and no fit.
+    trained_weights(net, X, y, replicas)
+    assert len(recorded) == 1
+    np.testing.assert_array_equal(weights, expected)
+
+
+def test_graphs_that_exist_are_not_replayed_after_a_failure(recorded):
+    parameter = torch.zeros(2)
+    optimizer = torch.optim.Adam([parameter], fused=True)
+    calls = []
+
+    def function(inputs):
+        calls.append(len(inputs))
+        return int(inputs.sum()) if len(inputs) == 3 else inputs + 1
+
+    steps = CapturedSteps(function, optimizer)
+    for _ in range(3):
+        assert steps(torch.ones(2)).tolist() == [2, 2]
+    assert calls == [2, 2]
+    with pytest.warns(RuntimeWarning):
+        assert [steps(torch.ones(3)) for _ in range(2)] == [3, 3]
+    steps(torch.ones(2))
+    assert calls[-1] == 2
+    assert recorded[0].n_replays == 2
+
+
+def test_few_calls_are_not_captured(binary, recorded, monkeypatch):
+    monkeypatch.setattr(_captured, "CALLS_BEFORE", 5)
+    trained_weights(captured_net(max_epochs=5), *binary, [Replica("a", 0)])
+    assert not recorded
+    trained_weights(captured_net(max_epochs=6), *binary, [Replica("a", 0)])
+    assert [graph.n_replays for graph in recorded] == [1, 1]
+
+
+def test_memory_is_let_go_without_waiting_for_the_garbage(
+    binary, recorded, monkeypatch
+):
+    blocks = []
+
+    class Block(vectorized._Block):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            blocks.append(weakref.ref(self))
+
+    monkeypatch.setattr(vectorized, "_Block", Block)
+    gc.disable()
+    try:
+        trained_weights(captured_net(), *binary, [Replica("a", 0)])
+        assert recorded
+        assert blocks[0]() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(
@@ -193,7 +286,7 @@ def test_the_optimizer_is_told_of_the_capture_only(binary, recorded, monkeypatch
     step = torch.optim.Adam.step
 
     def spy(self):
-        recording = torch.utils._python_dispatch._get_current_dispatch_mode()
+        recording = _get_current_dispatch_mode()
         told.append((recording is not None, self.param_groups[0]["capturable"]))
         return step(self)
 
