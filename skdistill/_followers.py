@@ -6,6 +6,7 @@ import numpy as np
 from skorch.dataset import Dataset
 from torch.utils.data import Subset
 
+from skdistill._batches import ShuffledBatches
 from skdistill._losses import DistillationLoss
 from skdistill._nets import raised_by_callback, row_trained
 
@@ -45,13 +46,30 @@ class Follower:
         if net.train_split is not None:
             subsets = net.train_split(replica.rows, labels)
             self.replica, self.validation = (
-                _part(replica, np.asarray(subset.indices), parts) for subset in subsets
+                _part(replica, np.asarray(subset.indices, dtype=np.int64), parts)
+                for subset in subsets
             )
+            if not len(self.replica.rows):
+                raise ValueError(
+                    f"Training of {replica.name} has no batch in an epoch: its "
+                    f"train_split leaves none of {len(labels)} rows."
+                )
         net.check_data(replica.rows, labels)
 
-    def begin(self, X, y):
-        """Begin to train, with the data of all replicas as tensors on the device."""
-        self.X, self.y = X, y
+    def begin(self, X, y, X_there, y_there):
+        """Begin to train.
+
+        Parameters
+        ----------
+        X, y : ndarray
+            The data of all replicas.
+        X_there, y_there : Tensor
+            The same, on the device.
+        """
+        self.X, self.y = X_there, y_there
+        if self.net.iterator_train is ShuffledBatches:
+            X, y = X_there, y_there  # as train_net has it
+        self.data = {"X": X, "y": y}
         data = Dataset(X, y)
         self.datasets = {
             "dataset_train": Subset(data, self.replica.rows),
@@ -63,7 +81,7 @@ class Follower:
             if self.replica.teacher_logits is not None:
                 loss = DistillationLoss(self.replica.temperature, self.replica.alpha)
             self.net.__class__ = row_trained(self.plain_class, loss)
-        self.net.notify("on_train_begin", X=X, y=y)
+        self.net.notify("on_train_begin", **self.data)
 
     def begin_epoch(self):
         """Begin an epoch, before the stack is trained."""
@@ -104,7 +122,7 @@ class Follower:
 
     def end(self):
         """End the training."""
-        self.net.notify("on_train_end", X=self.X, y=self.y)
+        self.net.notify("on_train_end", **self.data)
         self.net.__class__ = self.plain_class
 
 

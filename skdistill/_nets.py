@@ -289,20 +289,7 @@ class _EpochWatch(Callback):
         return {**vars(self), "bar": None}
 
     def on_epoch_end(self, net, **kwargs):
-        epoch = net.history[-1]
-        batches = [batch for batch in epoch["batches"] if "train_loss" in batch]
-        if not batches:
-            raise ValueError(
-                f"Training of {self.name} has no batch in an epoch: lower its "
-                f"batch_size, which is {net.batch_size}, or leave drop_last off."
-            )
-        losses, sizes = zip(
-            *((batch["train_loss"], batch["train_batch_size"]) for batch in batches),
-            strict=True,
-        )
-        loss = float(np.average(losses, weights=sizes))
-        if "train_loss" not in epoch:  # with callbacks="disable"
-            net.history.record("train_loss", loss)
+        loss = self._recorded_loss(net)
         if not np.isfinite(loss):
             raise diverged(net, self.name, f"its loss became {loss}")
         self.n_epochs += 1
@@ -310,8 +297,24 @@ class _EpochWatch(Callback):
             self.bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
             self.bar.update()
 
+    def _recorded_loss(self, net):
+        """Return the mean loss of the epoch, recorded if no callback has done it."""
+        batches = [b for b in net.history[-1]["batches"] if "train_loss" in b]
+        if not batches:
+            raise ValueError(
+                f"Training of {self.name} has no batch in an epoch: lower its "
+                f"batch_size, which is {net.batch_size}, or leave drop_last off."
+            )
+        losses = [batch["train_loss"] for batch in batches]
+        sizes = [batch["train_batch_size"] for batch in batches]
+        loss = float(np.average(losses, weights=sizes))
+        if "train_loss" not in net.history[-1]:
+            net.history.record("train_loss", loss)
+        return loss
+
     def finish(self, net):
-        """Move the bar on by the epochs that early stopping saved."""
+        """Make up for the callback that has stopped training, if one has."""
+        self._recorded_loss(net)
         if self.bar is not None:
             self.bar.update(net.max_epochs - self.n_epochs)
 

@@ -3,7 +3,14 @@
 import torch
 from sklearn.base import clone
 from skorch import NeuralNetClassifier
-from skorch.callbacks import EarlyStopping, EpochScoring, LRScheduler
+from skorch.callbacks import (
+    EarlyStopping,
+    EpochScoring,
+    EpochTimer,
+    LRScheduler,
+    PassthroughScoring,
+    PrintLog,
+)
 from skorch.dataset import Dataset, ValidSplit
 from skorch.utils import to_tensor
 from torch import nn
@@ -75,17 +82,20 @@ def _net_reasons(net):
         if not (_is_schedule(callback) or _hears_of_epochs(callback)):
             yield f"its callback {callback!r} may need a net for each replica"
     if does_more_than_train(net) and any(map(_is_schedule, callbacks)):
-        yield "it has a learning rate schedule beside other callbacks or a train_split"
+        yield "it has a learning rate schedule beside early stopping or a train_split"
 
 
 def does_more_than_train(net):
-    """Tell a net that validates, or whose callbacks need its own epochs."""
-    return net.train_split is not None or not all(map(_is_schedule, _callbacks(net)))
+    """Tell a net that validates or may stop, for which it needs epochs of its own."""
+    stops = any(isinstance(callback, EarlyStopping) for callback in _callbacks(net))
+    return net.train_split is not None or stops
 
 
 def _callbacks(net):
-    given = [] if net.callbacks == "disable" else net.callbacks or []
-    return [pair[1] if isinstance(pair, tuple) else pair for pair in given]
+    """Return all callbacks of a net, with what `callbacks__name` makes of them."""
+    if net.callbacks == "disable":
+        return []
+    return [callback for _, callback in clone(net).initialize_callbacks().callbacks_]
 
 
 def _is_schedule(callback):
@@ -98,10 +108,12 @@ def _is_schedule(callback):
 
 
 def _hears_of_epochs(callback):
-    """Tell a callback that needs of the training no more than the ends of epochs."""
-    return type(callback) is EarlyStopping or (
-        type(callback) is EpochScoring and not callback.on_train
-    )
+    """Tell a callback that needs of the training no more than its mean loss."""
+    if type(callback) is EpochScoring:
+        return not callback.on_train
+    if type(callback) is PassthroughScoring:
+        return callback.name in ("train_loss", "valid_loss")
+    return type(callback) in (EarlyStopping, EpochTimer, PrintLog)
 
 
 def _module_reasons(net, X):

@@ -74,8 +74,9 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
         How the networks are trained. `"vectorized"` trains all of them as one stacked
         network, several times as fast; `"joblib"` fits them one by one with skorch.
         `"auto"` takes `"vectorized"` whenever that computes the same thing, which it
-        does for networks without buffers, elementwise optimizers, and callbacks that
-        are learning rate schedules, or else `EarlyStopping` and `EpochScoring`.
+        does for networks without buffers, elementwise optimizers, and no callbacks but
+        either learning rate schedules, or `EarlyStopping` and `EpochScoring` on
+        validation data.
     n_jobs : int, default=None
         Number of networks that ``engine="joblib"`` trains at once, in processes of
         their own. None means 1 unless in a :obj:`joblib.parallel_config` context, -1

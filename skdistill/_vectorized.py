@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from sklearn.base import clone
 from skorch import NeuralNetClassifier
+from skorch.callbacks import LRScheduler
 from torch import nn
 
 from skdistill._batches import ShuffledBatches, StackedBatches, draw_order_seed
@@ -180,7 +181,7 @@ class _StackedNet(NeuralNetClassifier):
         self.modules_ = [net.module_ for net in nets]
         self.blocks_ = list(self._blocks(self.modules_, *tensors))
         for follower in self.followers_:
-            follower.begin(*tensors)
+            follower.begin(X, y, *tensors)
         if _takes_turns(self.blocks_[0].stack):
             n_threads = 1
         self.initialize()
@@ -232,8 +233,7 @@ class _StackedNet(NeuralNetClassifier):
         return self
 
     def initialize_optimizer(self):
-        # Those that can be in a stack are schedules.
-        constant = self.callbacks == "disable" or not self.callbacks
+        constant = not any(isinstance(cb, LRScheduler) for _, cb in self.callbacks_)
         for block in self.blocks_:
             optimizer = self._optimizer(block.stack.flat)
             block.set_optimizer(optimizer, constant=constant)
@@ -272,6 +272,9 @@ class _StackedNet(NeuralNetClassifier):
             follower = self.followers_[index]
             follower.end_epoch(float(losses[index]), int(self.n_batches_[index]))
             self.going_on_[index] = follower.goes_on
+        for index in np.flatnonzero(self.going_on_ & ~np.isfinite(losses)):
+            name = self.replicas_[index].name
+            raise diverged(self, name, f"its loss became {losses[index]}")
         if self.bar_ is not None:
             self.bar_.set_postfix(loss=f"{loss:.3f}", refresh=False)
             self.bar_.update(len(losses))
@@ -288,9 +291,6 @@ class _StackedNet(NeuralNetClassifier):
         )
         for block, loss in zip(self.blocks_, of_blocks, strict=True):
             losses[block.indices] = loss
-        for index in np.flatnonzero(self.going_on_ & ~np.isfinite(losses)):
-            name = self.replicas_[index].name
-            raise diverged(self, name, f"its loss became {losses[index]}")
         return losses
 
     def _write_weights(self):

@@ -8,13 +8,14 @@ import torch
 from sklearn.base import clone
 from skorch.callbacks import EarlyStopping, EpochScoring
 from skorch.dataset import ValidSplit
+from torch.utils.data import DataLoader
 
 from skdistill import EnsembleTeacher, StudentModel
-from skdistill._batches import StackedBatches
+from skdistill._batches import ShuffledBatches, StackedBatches
 from skdistill._stackable import why_not_stacked
 from skdistill._vectorized import Replica, _Block
 from tests.nets import LogitModule, own_net, user_net
-from tests.replicas import assert_as_alone, seeded, train, weights
+from tests.replicas import assert_as_alone, seeded, train, train_alone, weights
 
 
 def validating_net(module=StudentModel, **params):
@@ -34,6 +35,10 @@ def validating_net(module=StudentModel, **params):
         {"callbacks": [("auc", EpochScoring("roc_auc", lower_is_better=False))]},
         {"callbacks": [EpochScoring("neg_log_loss", use_caching=False, name="loss")]},
         {"callbacks__valid_acc": None},
+        {
+            "callbacks": [EarlyStopping(patience=1, threshold=9.0)],
+            "callbacks__train_loss": None,
+        },
     ],
     ids=str,
 )
@@ -41,6 +46,25 @@ def test_nets_come_out_as_alone(binary, params):
     net = validating_net(**params)
     assert why_not_stacked(net, binary[0]) is None
     assert_as_alone(net, *binary, seeded(3, 1, 2))
+
+
+def rows_of_a_scorer(net, data, y):
+    """Take what callbacks of users take, as arrays."""
+    rows = np.asarray(data.dataset.X)[data.indices]
+    return float(net.predict(rows.astype(np.float32)).mean() + rows.std())
+
+
+@pytest.mark.parametrize("iterator", [DataLoader, ShuffledBatches])
+def test_callbacks_get_what_they_get_alone(binary, iterator):
+    """Arrays, where the loader takes rows from arrays."""
+    scorings = [
+        EpochScoring(rows_of_a_scorer, name="rows"),
+        EpochScoring("accuracy", use_caching=False, name="own"),
+    ]
+    net = user_net(
+        train_split=ValidSplit(4), callbacks=scorings, iterator_train=iterator
+    )
+    assert_as_alone(net, *binary, seeded(0, 1))
 
 
 def test_settings_of_a_callback_reach_it(binary):
@@ -104,6 +128,23 @@ def test_one_that_stops_changes_no_other(binary):
     beside, stopped = train(net, X, y, [*seeded(0), wild])
     assert len(stopped.history) < len(beside.history) == 8
     np.testing.assert_allclose(weights(beside), weights(alone), atol=1e-6)
+
+
+def test_one_that_diverges_may_still_bring_back_its_best(binary):
+    stop = EarlyStopping("train_loss", patience=1, load_best=True)
+    net = own_net(StudentModel, batch_size=-1, lr=1e20)
+    net.set_params(optimizer=torch.optim.SGD, callbacks=[stop])
+    (fitted,) = train(net, *binary, seeded(0))
+    alone = train_alone(net, *binary, *seeded(0))
+    assert np.isnan(fitted.history[-1, "train_loss"])
+    assert len(fitted.history) == len(alone.history)
+    np.testing.assert_allclose(weights(fitted), weights(alone), rtol=1e-3)
+
+
+def test_a_split_that_leaves_nothing_to_train_on_is_refused(binary):
+    net = validating_net(train_split=ValidSplit([([], list(range(20)))]))
+    with pytest.raises(ValueError, match="replica 3 has no batch in an epoch"):
+        train(net, *binary, seeded(3))
 
 
 class Watched(LogitModule):

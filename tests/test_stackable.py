@@ -16,7 +16,7 @@ from skorch.dataset import ValidSplit
 from torch import nn
 
 from skdistill import TeacherModel
-from skdistill._stackable import why_not_stacked
+from skdistill._stackable import does_more_than_train, why_not_stacked
 from tests.nets import LogitModule, own_net, user_net
 
 SIX = np.random.default_rng(0).normal(size=(9, 6)).astype(np.float32)
@@ -127,6 +127,10 @@ class NetOfMyOwn(NeuralNetClassifier):
         ({"callbacks": [EarlyStopping(), LRScheduler("StepLR")]}, "schedule beside"),
         ({"iterator_train__drop_last": True}, "more than shuffle"),
         ({"compile": True}, "compiles"),
+        ({"callbacks__valid_acc__on_train": True}, "EpochScoring"),
+        ({"callbacks__train_loss__name": "valid_acc"}, "PassthroughScoring"),
+        ({"callbacks__print_log": GradientNormClipping(0.1)}, "GradientNormClipping"),
+        ({"callbacks__valid_acc": EarlyStopping, "train_split": 1}, "not a ValidSplit"),
         ({"dataset__length": 10}, "dataset"),
         ({"callbacks": [GradientNormClipping(1.0)]}, "callback <.*GradientNormClipp"),
         ({"callbacks": [EpochScoring("accuracy", on_train=True)]}, "EpochScoring"),
@@ -149,6 +153,26 @@ class NetOfMyOwn(NeuralNetClassifier):
 def test_reasons_not_to_stack(params, reason):
     net = user_net(**params)
     assert re.search(reason, why_not_stacked(net, SIX))
+
+
+@pytest.mark.parametrize(
+    ("callback", "nested"),
+    [
+        (EpochScoring("roc_auc"), {"callbacks__own__on_train": True}),
+        (LRScheduler("StepLR", step_size=1), {"callbacks__own__step_every": "batch"}),
+        (EarlyStopping(), {"callbacks__own": GradientNormClipping(1.0)}),
+    ],
+)
+def test_callbacks_are_judged_as_their_settings_make_them(callback, nested):
+    net = user_net(callbacks=[("own", callback)]).set_params(**nested)
+    assert "its callback" in why_not_stacked(net, SIX)
+
+
+def test_a_callback_that_became_a_schedule_is_one():
+    net = user_net(callbacks=[("own", EarlyStopping())])
+    net.set_params(callbacks__own=LRScheduler("StepLR", step_size=1))
+    assert why_not_stacked(net, SIX) is None
+    assert not does_more_than_train(net)
 
 
 def test_a_subclass_of_the_net_is_not_stacked():
