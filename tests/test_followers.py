@@ -49,9 +49,9 @@ def test_nets_come_out_as_alone(binary, params):
 
 
 def rows_of_a_scorer(net, data, y):
-    """Take what callbacks of users take, as arrays."""
-    rows = np.asarray(data.dataset.X)[data.indices]
-    return float(net.predict(rows.astype(np.float32)).mean() + rows.std())
+    """Return a number that tells what kind of data it got, and which rows."""
+    rows = data.dataset.X[data.indices]
+    return float(rows.sum()) + 1000 * isinstance(rows, np.ndarray)
 
 
 @pytest.mark.parametrize("iterator", [DataLoader, ShuffledBatches])
