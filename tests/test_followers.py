@@ -35,6 +35,7 @@ def validating_net(module=StudentModel, **params):
         {"callbacks": [("auc", EpochScoring("roc_auc", lower_is_better=False))]},
         {"callbacks": [EpochScoring("neg_log_loss", use_caching=False, name="loss")]},
         {"callbacks__valid_acc": None},
+        {"callbacks__valid_acc": EarlyStopping("valid_loss", patience=2)},
         {
             "callbacks": [EarlyStopping(patience=1, threshold=9.0)],
             "callbacks__train_loss": None,
