@@ -34,7 +34,7 @@ def test_chunks_are_put_together_in_order(model, many_rows):
     np.testing.assert_allclose(proba[some], model.predict_proba(many_rows[some]), 1e-4)
 
 
-@pytest.mark.parametrize("n_rows", [1, 64, 65, 5000])
+@pytest.mark.parametrize("n_rows", [1, 512, 513, 5000])
 @pytest.mark.parametrize("n_classes", [2, 33])
 def test_all_that_is_predicted_follows_from_the_logits(n_rows, n_classes):
     rng = np.random.default_rng(0)

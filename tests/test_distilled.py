@@ -738,7 +738,7 @@ def test_verbose_1_shows_one_bar_for_teacher_and_student(binary, capfd):
     small_distilled(small_teacher(n_estimators=3), max_epochs=4, verbose=1).fit(*binary)
     out, err = capfd.readouterr()
     assert out == ""
-    assert err.count("\n") == 1
+    assert err.count("\n") == 1, err
     last = err.strip().split("\r")[-1]
     assert last.startswith("student: 100%")
     assert "19/19" in last
