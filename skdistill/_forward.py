@@ -18,6 +18,7 @@ STACK_ROWS = 512
 STACK_PARAMETERS = 4_000_000
 
 _plans: WeakKeyDictionary = WeakKeyDictionary()
+_END = object()
 
 
 def nets_logits(owner, nets, X):
@@ -167,8 +168,8 @@ class _Stack:
 
 
 def _values(dicts):
-    """Iterate over the values of dicts, and something of our own as their end."""
-    return chain(chain.from_iterable(map(dict.values, dicts)), (_plans,))
+    """Iterate over the values of dicts, with an end that tells their number."""
+    return chain(chain.from_iterable(map(dict.values, dicts)), (_END,))
 
 
 def _linear_layers(net):

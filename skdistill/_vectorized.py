@@ -21,13 +21,7 @@ from skdistill._batches import ShuffledBatches, StackedBatches, draw_order_seed
 from skdistill._captured import CapturedSteps
 from skdistill._followers import Follower
 from skdistill._losses import DistillationLoss, loss_and_gradient, stacked_targets
-from skdistill._nets import (
-    check_weights,
-    diverged,
-    run,
-    settled,
-    train_net,
-)
+from skdistill._nets import check_weights, diverged, run, settled, train_net
 from skdistill._randomness import isolated_randomness
 from skdistill._stackable import does_more_than_train, why_not_stacked
 from skdistill._stacks import StackedLayers, StackedModule, plain_layers, stack
@@ -80,7 +74,7 @@ def train_stacked(net, X, y, replicas, *, n_classes, bar=None, verbose=0):
     n_classes : int
         Number of outputs of the module.
     bar : tqdm, default=None
-        Moved on by one per replica and epoch.
+        Moved on by one per replica and epoch, stopped early or not.
     verbose : int, default=0
         2 prints skorch's table, with the mean loss of all replicas.
 
@@ -90,7 +84,6 @@ def train_stacked(net, X, y, replicas, *, n_classes, bar=None, verbose=0):
         The nets, ready to predict on the CPU, in the order of `replicas`.
     """
     follows = does_more_than_train(net)
-    # Nets that call their callbacks would each print a table.
     net = clone(net).set_params(verbose=int(verbose >= 2 and not follows))
     n_threads = torch.get_num_threads()
     nets, order_seeds, followers, parts = [], [], [], {}
@@ -101,10 +94,10 @@ def train_stacked(net, X, y, replicas, *, n_classes, bar=None, verbose=0):
             order_seeds.append(draw_order_seed())
             if follows:
                 followers.append(Follower(nets[-1], replica, y, parts))
-    if follows:
-        replicas = [follower.replica for follower in followers]
     params = net.get_params(deep=False)
     if follows:
+        replicas = [follower.replica for follower in followers]
+        # The nets call them, and the table is not theirs to print.
         given = [name for name in params if name.startswith("callbacks__")]
         for name in ("callbacks", "train_split", *given):
             del params[name]
