@@ -6,14 +6,14 @@ from typing import Any
 __version__ = "0.1.0.dev0"
 
 _PUBLIC = {
-    "DistillationLoss": "skdistill._losses",
+    "DistillationLoss": "skdistill._training.loss",
     "DistilledClassifier": "skdistill._distilled",
     "DistilledClassifierCV": "skdistill._search",
-    "EnsembleTeacher": "skdistill._teacher",
-    "SearchDisplay": "skdistill._display",
-    "StudentModel": "skdistill._modules",
-    "TeacherModel": "skdistill._modules",
-    "one_standard_error": "skdistill._choice",
+    "EnsembleTeacher": "skdistill._ensemble",
+    "SearchDisplay": "skdistill._inspection.search_display",
+    "StudentModel": "skdistill._training.modules",
+    "TeacherModel": "skdistill._training.modules",
+    "one_standard_error": "skdistill._one_standard_error",
 }
 
 __all__ = sorted(_PUBLIC)

@@ -1,59 +1,57 @@
 """The student: one small network trained on the soft targets of a teacher."""
 
 import os
-import warnings
 from numbers import Integral, Real
-from pickle import PicklingError
 
 import numpy as np
-import sklearn
-import torch
 from joblib import Memory
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
-from sklearn.utils import check_array
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    process_routing,
-)
-from sklearn.utils.validation import has_fit_parameter
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from skorch import NeuralNet
 
-from skdistill import __version__
-from skdistill._base import (
-    LogitsClassifierMixin,
+from skdistill._ensemble import EnsembleTeacher
+from skdistill._prediction import LogitsClassifierMixin
+from skdistill._progress import epoch_progress
+from skdistill._sklearn import HasMethods, Interval, _fit_context, _routing_enabled
+from skdistill._students.network import keep_student, student_name, unfitted_student
+from skdistill._targets.given import checked_soft_targets
+from skdistill._targets.logits import proba_to_logits
+from skdistill._targets.teacher import (
+    check_teacher,
+    taught_once,
+    teacher_fit_params,
+    unfitted_teacher,
+)
+from skdistill._training.many_nets import Replica, train_replicas
+from skdistill._training.nets import nets_logits
+from skdistill._validation import (
     all_or_nothing,
     draw_seeds,
-    ends_in,
-    refuse_overridden,
     validate_classification,
     without_weightless,
 )
-from skdistill._forward import forget, nets_logits
-from skdistill._memory import computed_once, content_key
-from skdistill._modules import StudentModel
-from skdistill._nets import check_student, mlp_net, prepared
-from skdistill._progress import epoch_progress
-from skdistill._sklearn import HasMethods, Interval, _fit_context, _routing_enabled
-from skdistill._soft_targets import proba_to_logits, teacher_logits
-from skdistill._teacher import EnsembleTeacher
-from skdistill._vectorized import Replica, train_replicas
-
-_STUDENT = "the student of DistilledClassifier"
-_NET_PARAMETERS = (
-    "hidden_layer_sizes",
-    "max_epochs",
-    "lr",
-    "batch_size",
-    "weight_decay",
-    "device",
-)
 
 
-# A fitted teacher may be another with another version of these.
-_VERSIONS = (__version__, sklearn.__version__, torch.__version__)
+def chosen_teacher(estimator):
+    """Return the teacher that an estimator was given, or that None stands for."""
+    if estimator.teacher is not None:
+        return estimator.teacher
+    teacher = EnsembleTeacher(device=estimator.device)
+    if _routing_enabled():
+        teacher.set_fit_request(sample_weight=True)
+    return teacher
+
+
+def routing_to_teacher(estimator):
+    """Return the router of an estimator with a `teacher`."""
+    return (
+        MetadataRouter(owner=estimator)
+        .add_self_request(estimator)
+        .add(
+            teacher=chosen_teacher(estimator),
+            method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+        )
+    )
 
 
 class DistilledClassifier(
@@ -260,20 +258,21 @@ class DistilledClassifier(
             If a parameter or the data is invalid, before any training; or if the
             student's loss stops being finite. The estimator is then as it was.
         """
-        forget(self)
         with all_or_nothing(self):
             X_student, y_index, weight = validate_classification(
                 self, X, y, sample_weight
             )
             if soft_targets is not None:
-                soft_targets = self._validate_soft_targets(soft_targets, len(y_index))
-            net = self._unfitted_student(X_student)
-            self._check_teacher()
+                soft_targets = checked_soft_targets(
+                    soft_targets, len(y_index), self.classes_
+                )
+            net = unfitted_student(self, X_student, len(self.classes_))
+            check_teacher(self.teacher)
             teacher_seed, student_seed = draw_seeds(self.random_state, 2)
             with epoch_progress(
                 net.max_epochs, description="teacher", verbose=self.verbose
             ) as bar:
-                logits = self._logits_to_match(
+                self.teacher_, logits = self._fit_teacher(
                     X, self.classes_[y_index], sample_weight, soft_targets, teacher_seed
                 )
                 bar.set_description("student")
@@ -282,145 +281,25 @@ class DistilledClassifier(
                 )
         return self
 
-    def _validate_soft_targets(self, soft_targets, n_samples):
-        proba = check_array(
-            soft_targets, dtype=np.float64, input_name="soft_targets", ensure_2d=False
-        )
-        expected = (n_samples, len(self.classes_))
-        if proba.shape != expected:
-            raise ValueError(
-                f"soft_targets must have shape {expected}: a row for every row of X, a "
-                f"column for each of the classes {self.classes_.tolist()}. Got shape "
-                f"{proba.shape}."
-            )
-        names = list(getattr(soft_targets, "columns", range(len(self.classes_))))
-        classes = self.classes_.tolist()
-        if set(names) == set(classes):
-            proba = proba[:, [names.index(label) for label in classes]]
-        elif names != list(range(len(names))):  # as without names
-            raise ValueError(
-                "soft_targets must have its columns named as the classes in y, "
-                f"{classes}, or not at all. Got {names}."
-            )
-        wrong = (proba < 0).any(axis=1) | (np.abs(proba.sum(axis=1) - 1) > 1e-3)
-        if wrong.any():
-            row = int(wrong.argmax())
-            raise ValueError(
-                "soft_targets must be a probability distribution in every row: values "
-                f">= 0 that sum to 1. Got {proba[row].tolist()} in row {row}."
-            )
-        return proba
-
-    def _unfitted_student(self, X):
-        if self.student is None:
-            net = mlp_net(
-                StudentModel, **{name: getattr(self, name) for name in _NET_PARAMETERS}
-            )
-        else:
-            refuse_overridden(self, "student", _NET_PARAMETERS)
-            net = clone(self.student)
-            check_student(net)
-        return prepared(net, X, len(self.classes_), _STUDENT)
-
-    def _check_teacher(self):
-        if isinstance(self.teacher, NeuralNet):
-            raise ValueError(
-                "The 'teacher' parameter of DistilledClassifier must not be a bare "
-                f"skorch net, such as {type(self.teacher).__name__}: it takes neither "
-                "these labels nor this seed. Use EnsembleTeacher(net, n_estimators=1)."
-            )
-
-    def _logits_to_match(self, X, y, sample_weight, soft_targets, seed):
-        """Set `teacher_` and return the logits of its soft targets, if any are used."""
-        self.teacher_ = None
+    def _fit_teacher(self, X, y, sample_weight, soft_targets, seed):
+        """Return the fitted teacher and its logits; None where none are needed."""
         if self.alpha == 0:
-            return None
+            return None, None
         if soft_targets is not None:
-            return proba_to_logits(soft_targets).astype(np.float32)
-        teacher = self._unfitted_teacher(seed)
-        fit_params = self._teacher_fit_params(teacher, sample_weight)
-
-        def fitted():
-            teacher.fit(X, y, **fit_params)
-            return teacher, teacher_logits(teacher, X, self.classes_)
-
-        key = None
-        if self.memory is not None and not isinstance(teacher, FrozenEstimator):
-            key = self._key(teacher, X, y, fit_params)
-        self.teacher_, logits = (
-            fitted() if key is None else computed_once(self.memory, key, fitted)
+            return None, proba_to_logits(soft_targets).astype(np.float32)
+        given = chosen_teacher(self)
+        teacher = unfitted_teacher(given, random_state=self.random_state, seed=seed)
+        fit_params = teacher_fit_params(self, teacher, sample_weight)
+        return taught_once(
+            self.memory,
+            given,
+            self.random_state,
+            teacher,
+            X,
+            y,
+            fit_params,
+            self.classes_,
         )
-        return logits
-
-    def _key(self, teacher, X, y, fit_params):
-        """Return what the fitted teacher is kept under; warn and return None if not."""
-        given = self._teacher().get_params()
-        seeds = [
-            self.random_state if value is None else value
-            for name, value in given.items()
-            if ends_in(name, "random_state")
-        ]
-        # Splitters keep theirs to themselves.
-        seeds += [
-            value.random_state
-            for value in given.values()
-            if hasattr(value, "get_n_splits")
-            and hasattr(value, "random_state")
-            and getattr(value, "shuffle", True)
-        ]
-        if all(isinstance(seed, Integral) for seed in seeds):
-            try:
-                return content_key(_VERSIONS, teacher, X, y, fit_params, self.classes_)
-            except PicklingError as error:
-                reason = str(error)
-        else:
-            reason = "its random_state is no integer. Set random_state=0, or the like"
-        warnings.warn(
-            f"The teacher {type(teacher).__name__} is not kept in memory: {reason}.",
-            UserWarning,
-        )
-        return None
-
-    def _unfitted_teacher(self, seed):
-        teacher = clone(self._teacher())
-        if self.random_state is None or isinstance(teacher, FrozenEstimator):
-            return teacher
-        unseeded = [
-            name
-            for name, value in sorted(teacher.get_params().items())
-            if value is None and ends_in(name, "random_state")
-        ]
-        # Each its own, or the members of a voting classifier would be the same.
-        seeds = draw_seeds(seed, len(unseeded))
-        return teacher.set_params(**dict(zip(unseeded, seeds, strict=True)))
-
-    def _teacher(self):
-        if self.teacher is not None:
-            return self.teacher
-        teacher = EnsembleTeacher(device=self.device)
-        if _routing_enabled():
-            teacher.set_fit_request(sample_weight=True)
-        return teacher
-
-    def _teacher_fit_params(self, teacher, sample_weight):
-        if sample_weight is None:
-            return {}
-        if _routing_enabled():
-            routed = process_routing(self, "fit", sample_weight=sample_weight)
-            return routed.teacher.fit
-        if has_fit_parameter(teacher, "sample_weight"):
-            return {"sample_weight": sample_weight}
-        if isinstance(teacher, Pipeline):
-            name, last = teacher.steps[-1]
-            if has_fit_parameter(last, "sample_weight"):
-                return {f"{name}__sample_weight": sample_weight}
-        if not isinstance(teacher, FrozenEstimator):
-            warnings.warn(
-                f"The teacher {type(teacher).__name__} names no sample_weight in its "
-                "fit: it is fitted without, the student with it.",
-                UserWarning,
-            )
-        return {}
 
     def _fit_student(self, net, X, y, sample_weight, logits, seed, bar):
         X, y, rows = without_weightless(
@@ -428,7 +307,11 @@ class DistilledClassifier(
         )
         # A stack of one has less overhead than skorch's own loop.
         replica = Replica(
-            _STUDENT, seed, **rows, temperature=self.temperature, alpha=self.alpha
+            student_name(self),
+            seed,
+            **rows,
+            temperature=self.temperature,
+            alpha=self.alpha,
         )
         (student,), _ = train_replicas(
             net,
@@ -439,15 +322,10 @@ class DistilledClassifier(
             bar=bar,
             verbose=self.verbose,
         )
-        self._take_student(student)
-
-    def _take_student(self, student):
-        self.student_ = student
-        self.n_iter_ = len(student.history)
-        self.loss_curve_ = student.history[:, "train_loss"]
+        keep_student(self, student)
 
     def _logits(self, X):
-        return nets_logits(self, [self.student_], X)[0]
+        return nets_logits([self.student_], X)[0]
 
     def get_metadata_routing(self):
         """Return how metadata reaches the teacher, for scikit-learn's routing.
@@ -457,14 +335,4 @@ class DistilledClassifier(
         MetadataRouter
             What `fit` takes itself and what it hands to the teacher's `fit`.
         """
-        return self._routing_of(self)
-
-    def _routing_of(self, owner):
-        return (
-            MetadataRouter(owner=owner)
-            .add_self_request(owner)
-            .add(
-                teacher=self._teacher(),
-                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
-            )
-        )
+        return routing_to_teacher(self)

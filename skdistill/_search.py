@@ -12,16 +12,18 @@ from sklearn.model_selection import GridSearchCV, check_cv
 from sklearn.utils import indexable
 from sklearn.utils.validation import check_is_fitted
 
-from skdistill._base import (
-    LogitsClassifierMixin,
-    all_or_nothing,
-    copy_form,
-    validate_classification,
+from skdistill._distilled import (
+    DistilledClassifier,
+    chosen_teacher,
+    routing_to_teacher,
 )
-from skdistill._distilled import DistilledClassifier
-from skdistill._folds import Data, train_candidates
+from skdistill._prediction import LogitsClassifierMixin
 from skdistill._progress import epoch_progress
+from skdistill._search_folds import Data, train_candidates
 from skdistill._sklearn import StrOptions, _fit_context, _routing_enabled
+from skdistill._students.network import unfitted_student
+from skdistill._targets.teacher import check_teacher, teacher_fit_params
+from skdistill._validation import all_or_nothing, copy_form, validate_classification
 
 _SHARED = (
     "teacher",
@@ -257,9 +259,13 @@ class DistilledClassifierCV(
             splits = list(check_cv(self.cv, y, classifier=True).split(X, y, groups))
             rows = np.arange(len(y))
             grid = self._checked_grid(model)
+            fit_params = {}
+            if max(grid["alpha"]) > 0:
+                teacher = chosen_teacher(self)
+                fit_params = teacher_fit_params(self, teacher, sample_weight)
             candidates = _Candidates(
                 model,
-                Data(X, X_student, y, sample_weight),
+                Data(X, X_student, y, sample_weight, fit_params),
                 [rows[train] for train, _ in splits],
                 [(t, a) for a in grid["alpha"] for t in grid["temperature"]],
                 self.n_jobs,
@@ -291,8 +297,8 @@ class DistilledClassifierCV(
         """Return the unfitted model of all candidates, with the form of the data."""
         model = DistilledClassifier(**{name: getattr(self, name) for name in _SHARED})
         copy_form(self, model)
-        model._check_teacher()
-        model._unfitted_student(X)
+        check_teacher(self.teacher)
+        unfitted_student(self, X, len(self.classes_))
         return model
 
     def _checked_grid(self, model):
@@ -388,8 +394,7 @@ class DistilledClassifierCV(
         MetadataRouter
             What `fit` takes itself and what it hands to the teacher's `fit`.
         """
-        model = DistilledClassifier(**{name: getattr(self, name) for name in _SHARED})
-        return model._routing_of(self)
+        return routing_to_teacher(self)
 
 
 class _Candidate(DistilledClassifier):

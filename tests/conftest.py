@@ -33,5 +33,5 @@ def no_training(monkeypatch):
     def run(*args, **kwargs):
         raise AssertionError("training has started")
 
-    monkeypatch.setattr("skdistill._nets.run", run)
-    monkeypatch.setattr("skdistill._vectorized.run", run)
+    monkeypatch.setattr("skdistill._training.one_net.run", run)
+    monkeypatch.setattr("skdistill._training.many_nets.run", run)

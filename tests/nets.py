@@ -17,7 +17,7 @@ from skdistill import (
     EnsembleTeacher,
     TeacherModel,
 )
-from skdistill._nets import mlp_net
+from skdistill._training.nets import mlp_net
 
 
 def small_teacher(**params):

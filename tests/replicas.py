@@ -5,8 +5,8 @@ from sklearn.base import clone
 from torch import nn
 
 from skdistill import DistillationLoss
-from skdistill._nets import train_net
-from skdistill._vectorized import Replica, train_stacked
+from skdistill._training.many_nets import Replica, train_stacked
+from skdistill._training.one_net import train_net
 
 TOLERANCE = 1e-4
 

@@ -32,7 +32,7 @@ from skdistill import (
     EnsembleTeacher,
     one_standard_error,
 )
-from skdistill._batches import ShuffledBatches
+from skdistill._training.batches import ShuffledBatches
 from tests.nets import (
     CountedTeacher,
     small_distilled,

@@ -6,9 +6,9 @@ import numpy as np
 from skorch.dataset import Dataset
 from torch.utils.data import Subset
 
-from skdistill._batches import ShuffledBatches
-from skdistill._losses import DistillationLoss
-from skdistill._nets import raised_by_callback, row_trained
+from skdistill._training.batches import ShuffledBatches
+from skdistill._training.loss import DistillationLoss
+from skdistill._training.one_net import raised_by_callback, row_trained
 
 
 class Follower:
@@ -20,7 +20,7 @@ class Follower:
     ----------
     net : skorch.NeuralNetClassifier
         The net, initialized.
-    replica : skdistill._vectorized.Replica
+    replica : skdistill._training.many_nets.Replica
         How it is trained.
     y : ndarray of shape (n_samples,), dtype int64
         The labels of all replicas.
@@ -29,7 +29,7 @@ class Follower:
 
     Attributes
     ----------
-    replica : skdistill._vectorized.Replica
+    replica : skdistill._training.many_nets.Replica
         The same, with the rows that validation leaves.
     goes_on : bool
         Whether no callback has stopped it.

@@ -9,23 +9,24 @@ from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from skorch import NeuralNet
 
-from skdistill._base import (
-    LogitsClassifierMixin,
+from skdistill._prediction import LogitsClassifierMixin
+from skdistill._progress import epoch_progress
+from skdistill._sklearn import Interval, StrOptions, _fit_context
+from skdistill._training.many_nets import Replica, train_stacked
+from skdistill._training.modules import TeacherModel
+from skdistill._training.nets import check_member, mlp_net, nets_logits, prepared
+from skdistill._training.one_net import train_net
+from skdistill._training.stackable import why_not_stacked
+from skdistill._validation import (
     all_or_nothing,
+    copy_form,
     draw_seeds,
     refuse_overridden,
     validate_classification,
     without_weightless,
 )
-from skdistill._forward import forget, nets_logits
-from skdistill._modules import TeacherModel
-from skdistill._nets import check_member, mlp_net, prepared, train_net
-from skdistill._progress import epoch_progress
-from skdistill._sklearn import Interval, StrOptions, _fit_context
-from skdistill._stackable import why_not_stacked
-from skdistill._vectorized import Replica, train_stacked
 
-_NET_PARAMETERS = (
+MEMBER_PARAMETERS = (
     "hidden_layer_sizes",
     "dropout",
     "max_epochs",
@@ -110,13 +111,6 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
     See Also
     --------
     DistilledClassifier : Compresses this ensemble into one small network.
-
-    Notes
-    -----
-    Predictions follow what is done to the networks after the fit, such as training
-    them on. For a few rows at a time they use a copy of the weights, which is renewed
-    when torch has written to the networks. Only what is written through
-    ``weight.data``, past torch's own records, to single weights may be missed.
 
     References
     ----------
@@ -213,7 +207,6 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
             If a parameter or the data is invalid, before any training; or if the loss
             of a network stops being finite. The estimator is then as it was.
         """
-        forget(self)
         with all_or_nothing(self):
             X, y, sample_weight = validate_classification(self, X, y, sample_weight)
             net = self._member(X)
@@ -229,43 +222,15 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
                     self.estimators_ = self._fit_each(net, X, y, rows, bar)
         return self
 
-    def fitted_on_subsets(self, X, y, subsets):
-        """Return a copy fitted on each of several subsets of the rows, in one stack.
-
-        Parameters
-        ----------
-        X, y : ndarray
-            As `validate_classification` returns them; what it sets must be set.
-        subsets : list of dict
-            The `rows` of each subset, and perhaps their `sample_weight`.
-
-        Returns
-        -------
-        list of EnsembleTeacher, or None
-            None if the networks cannot be stacked, or are not to be.
-        """
-        self._validate_params()
-        net = self._member(X)
-        self.engine_ = self._chosen_engine(net, X)
-        if self.engine_ != "vectorized":
-            return None
-        teachers = []
-        total = len(subsets) * self.n_estimators * net.max_epochs
-        with epoch_progress(total, description="teachers", verbose=self.verbose) as bar:
-            for members in self._fit_stacked(net, X, y, subsets, bar):
-                teacher = copy(self)
-                teacher.estimators_ = members
-                teachers.append(teacher)
-        return teachers
-
     def _member(self, X):
         """Return the unfitted net that all members are copies of."""
         if self.estimator is None:
             net = mlp_net(
-                TeacherModel, **{name: getattr(self, name) for name in _NET_PARAMETERS}
+                TeacherModel,
+                **{name: getattr(self, name) for name in MEMBER_PARAMETERS},
             )
         else:
-            refuse_overridden(self, "estimator", _NET_PARAMETERS)
+            refuse_overridden(self, "estimator", MEMBER_PARAMETERS)
             net = clone(self.estimator)
             check_member(net)
         return prepared(net, X, len(self.classes_), "the networks of EnsembleTeacher")
@@ -328,7 +293,7 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
         return members
 
     def _logits(self, X):
-        logits = nets_logits(self, self.estimators_, X)
+        logits = nets_logits(self.estimators_, X)
         # Not torch's sums, which depend on where in the batch a row stands.
         if self.averaging == "logits":
             mean = np.add.reduce(logits.numpy()) / np.float32(len(logits))
@@ -336,6 +301,41 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
             log_proba = torch.log_softmax(logits, dim=-1).numpy()
             mean = np.logaddexp.reduce(log_proba) - np.float32(np.log(len(logits)))
         return torch.from_numpy(mean)
+
+
+def fitted_on_subsets(ensemble, X, y, subsets, form):
+    """Return copies of an ensemble, each fitted on a subset of the rows, in one stack.
+
+    Parameters
+    ----------
+    ensemble : EnsembleTeacher
+        Unfitted.
+    X, y : ndarray
+        As `validate_classification` returns them.
+    subsets : list of dict
+        The `rows` of each subset, and perhaps their `sample_weight`.
+    form : estimator
+        One that has what `validate_classification` sets.
+
+    Returns
+    -------
+    list of EnsembleTeacher, or None
+        None if the networks cannot be stacked, or are not to be.
+    """
+    ensemble._validate_params()
+    copy_form(form, ensemble)
+    net = ensemble._member(X)
+    ensemble.engine_ = ensemble._chosen_engine(net, X)
+    if ensemble.engine_ != "vectorized":
+        return None
+    teachers = []
+    total = len(subsets) * ensemble.n_estimators * net.max_epochs
+    with epoch_progress(total, description="teachers", verbose=ensemble.verbose) as bar:
+        for members in ensemble._fit_stacked(net, X, y, subsets, bar):
+            teacher = copy(ensemble)
+            teacher.estimators_ = members
+            teachers.append(teacher)
+    return teachers
 
 
 def _train_member(net, data, **how):

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from skdistill import DistillationLoss
-from skdistill._losses import loss_and_gradient, stacked_targets
+from skdistill._training.loss import loss_and_gradient, stacked_targets
 
 
 def expected_loss(z_student, z_teacher, y, temperature, alpha, weight=None):

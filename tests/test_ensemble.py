@@ -100,7 +100,7 @@ def test_prediction_in_chunks_is_prediction_at_once(binary, monkeypatch):
     X, y = binary
     teacher = small_teacher(random_state=0).fit(X, y)
     at_once = teacher.predict_logits(X)
-    monkeypatch.setattr("skdistill._base.PREDICT_CHUNK", 7)
+    monkeypatch.setattr("skdistill._prediction.PREDICT_CHUNK", 7)
     np.testing.assert_allclose(teacher.predict_logits(X), at_once, atol=1e-6)
 
 

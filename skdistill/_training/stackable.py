@@ -17,9 +17,9 @@ from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader
 
-from skdistill._batches import ShuffledBatches
-from skdistill._randomness import isolated_randomness
-from skdistill._stacks import stack
+from skdistill._training.batches import ShuffledBatches
+from skdistill._training.seeds import isolated_randomness
+from skdistill._training.stacked_modules import stack
 
 # They treat every number on its own, so that any parameters can be put in one tensor.
 ELEMENTWISE_OPTIMIZERS = (
@@ -149,7 +149,7 @@ def _failed_trial(modules, X):
     slope = torch.linspace(-1, 1, outputs.numel(), device=X.device).view_as(outputs)
     trial.backward(slope)
     for index, module in enumerate(modules):
-        alone = module(X)
+        alone = module(X.clone())
         alone.backward(slope[index])
         pairs = [(alone, outputs[index])]
         for parameter, gradients in zip(

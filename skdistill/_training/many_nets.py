@@ -14,25 +14,36 @@ import numpy as np
 import torch
 from sklearn.base import clone
 from skorch import NeuralNetClassifier
-from skorch.callbacks import LRScheduler
 from torch import nn
 
-from skdistill._batches import ShuffledBatches, StackedBatches, draw_order_seed
-from skdistill._captured import CapturedSteps
-from skdistill._followers import Follower
-from skdistill._losses import DistillationLoss, loss_and_gradient, stacked_targets
-from skdistill._nets import check_weights, diverged, run, settled, train_net
-from skdistill._randomness import isolated_randomness
-from skdistill._stackable import does_more_than_train, why_not_stacked
-from skdistill._stacks import StackedLayers, StackedModule, plain_layers, stack
+from skdistill._training.batches import ShuffledBatches, StackedBatches, draw_order_seed
+from skdistill._training.loss import (
+    DistillationLoss,
+    loss_and_gradient,
+    stacked_targets,
+)
+from skdistill._training.one_net import (
+    check_weights,
+    diverged,
+    run,
+    settled,
+    train_net,
+)
+from skdistill._training.own_epochs import Follower
+from skdistill._training.seeds import isolated_randomness
+from skdistill._training.stackable import does_more_than_train, why_not_stacked
+from skdistill._training.stacked_modules import (
+    StackedModule,
+    plain_layers,
+    stack,
+)
 
 # Replicas that step together share the overhead of a step. With more parameters than
 # these between them, they fall out of the processor's cache from one step to the next;
 # with more replicas than these, a second thread saves more than sharing does.
 BLOCK_PARAMETERS = 300_000
 BLOCK_REPLICAS = 40
-# Rows of every replica for which a CPU draws dropout at once. A GPU draws it for all
-# that is gathered at once.
+# Rows of every replica for which dropout is drawn at once.
 MASK_ROWS = 256
 
 
@@ -186,10 +197,6 @@ class _StackedNet(NeuralNetClassifier):
                     run(self, X, y)
             finally:
                 self.stop_.set()
-                for block in self.blocks_:
-                    # Else it would refer to itself, and hold memory of the GPU for as
-                    # long as nothing collects garbage.
-                    block.captured = None
         self._write_weights()
         for follower in self.followers_:
             follower.end()
@@ -226,10 +233,8 @@ class _StackedNet(NeuralNetClassifier):
         return self
 
     def initialize_optimizer(self):
-        constant = not any(isinstance(cb, LRScheduler) for _, cb in self.callbacks_)
         for block in self.blocks_:
-            optimizer = self._optimizer(block.stack.flat)
-            block.set_optimizer(optimizer, constant=constant)
+            block.optimizer = self._optimizer(block.stack.flat)
         # The one that schedules see; the others follow it.
         self.optimizer_ = self.blocks_[0].optimizer
         return self
@@ -345,9 +350,7 @@ class _Block:
         self.batches = StackedBatches(
             X, y, replicas, order_seeds, batch_size=batch_size, shuffle=shuffle
         )
-        n_steps = self.batches.n_at_once
-        if X.device.type == "cpu":
-            n_steps = max(1, MASK_ROWS // batch_size)
+        n_steps = max(1, MASK_ROWS // batch_size)
         seeds = [replica.seed for replica in replicas]
         self.stack = stack(modules, seeds, batch_size, n_steps)
         self.temperature = X.new_tensor([[[r.temperature]] for r in replicas])
@@ -355,38 +358,18 @@ class _Block:
         self.alpha = X.new_tensor(alphas)[:, None, None]
         self.n_classes = n_classes
 
-    def set_optimizer(self, optimizer, *, constant):
-        """Set what steps; `constant` if its settings are the same in every epoch."""
-        self.optimizer = optimizer
-        self.captured = None
-        if (
-            constant
-            and isinstance(self.stack, StackedLayers)
-            and CapturedSteps.can_capture(optimizer)
-        ):
-            self.captured = CapturedSteps(self._steps, optimizer)
-
     def run_epoch(self, settings, stop):
         """Train for an epoch and return the mean loss of every replica."""
         self.optimizer.param_groups[0].update(settings)
         total = 0
-        for positions, n_rows in self.batches:
+        for chunk in self.batches:
             if stop.is_set():
                 return None
-            if self.captured is None:
-                total += self._steps(positions, n_rows)
-            else:
-                # A replay would draw the same again.
-                self.stack.masks.draw()
-                total += self.captured(positions, n_rows)
+            total += self._steps(chunk)
         return (total / self.batches.n_rows_of_replicas).cpu().numpy()
 
-    def _steps(self, positions, n_rows):
+    def _steps(self, chunk):
         """Train with several batches and return the sum of each replica's losses."""
-        if self.captured is not None:
-            # Drawn before; a capture that failed has used some.
-            self.stack.masks.step = 0
-        chunk = self.batches.gathered(positions, n_rows)
         targets = stacked_targets(
             chunk.teacher_logits,
             chunk.y,

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.func import functional_call, vmap
 
-from skdistill._modules import StudentModel, TeacherModel
+from skdistill._training.modules import StudentModel, TeacherModel
 
 # With more, what is left is scaled up by so much that rounding p shows.
 MAX_DROPOUT = 0.99
@@ -92,6 +92,7 @@ class StackedModule(_Stack):
             named = dict(zip(self.names, parameters, strict=True))
             return functional_call(self.module, named, (X,))
 
+        X = X.clone()  # which the modules may share, and work on in place
         self.logits = vmap(call, randomness="different")(self.parameters, X)
         return self.logits.detach()
 

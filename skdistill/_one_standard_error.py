@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skdistill._base import ends_in
+from skdistill._validation import ends_in
 
 
 def one_standard_error(cv_results, metric="score"):

@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skdistill._base import ends_in
-from skdistill._choice import within_one_standard_error
+from skdistill._one_standard_error import within_one_standard_error
+from skdistill._validation import ends_in
 
 
 class SearchDisplay:

@@ -29,7 +29,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 from torch import nn
 
 from skdistill import EnsembleTeacher
-from skdistill._memory import content_key
+from skdistill._targets.cache import content_key
 from tests.nets import CountedTeacher, small_distilled, small_net
 
 GRID = {"temperature": [1.0, 2.0, 3.0, 5.0], "alpha": [0.3, 0.5, 0.9, 1.0]}
@@ -148,7 +148,7 @@ def test_what_the_teacher_depends_on_is_in_the_key(
 
 def test_another_version_is_another_key(binary, model, teacher, monkeypatch):
     model.fit(*binary)
-    monkeypatch.setattr("skdistill._distilled._VERSIONS", ("another",))
+    monkeypatch.setattr("skdistill._targets.teacher._VERSIONS", ("another",))
     model.fit(*binary)
     assert teacher.n_fits() == 2
 

@@ -16,7 +16,7 @@ from skorch.dataset import ValidSplit
 from torch import nn
 
 from skdistill import TeacherModel
-from skdistill._stackable import does_more_than_train, why_not_stacked
+from skdistill._training.stackable import does_more_than_train, why_not_stacked
 from tests.nets import LogitModule, own_net, user_net
 
 SIX = np.random.default_rng(0).normal(size=(9, 6)).astype(np.float32)

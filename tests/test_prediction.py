@@ -10,7 +10,7 @@ import pytest
 from scipy import special
 from sklearn.linear_model import LogisticRegression
 
-from skdistill import _base
+from skdistill import _prediction
 from tests.nets import small_distilled, small_teacher
 
 
@@ -23,7 +23,7 @@ def model(request, binary):
 
 @pytest.fixture
 def many_rows():
-    n_rows = 3 * _base.PREDICT_CHUNK + 5
+    n_rows = 3 * _prediction.PREDICT_CHUNK + 5
     return np.random.default_rng(0).normal(size=(n_rows, 6)).astype(np.float32)
 
 

@@ -6,26 +6,35 @@ import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.utils import _safe_indexing
 
-from skdistill._base import copy_form, draw_seeds, ends_in, validated_weight
-from skdistill._nets import chosen_device
+from skdistill._distilled import chosen_teacher
+from skdistill._ensemble import EnsembleTeacher, fitted_on_subsets
 from skdistill._progress import epoch_progress
-from skdistill._soft_targets import teacher_logits
-from skdistill._teacher import EnsembleTeacher
-from skdistill._vectorized import Replica, train_replicas
+from skdistill._students.network import keep_student, unfitted_student
+from skdistill._targets.logits import teacher_logits
+from skdistill._targets.teacher import (
+    fit_params_of_rows,
+    unfitted_teacher,
+)
+from skdistill._training.many_nets import Replica, train_replicas
+from skdistill._training.nets import chosen_device
+from skdistill._validation import draw_seeds, ends_in, validated_weight
 
 
 class Data:
-    """What all folds are made of. `y` has labels, `X_student` is float32."""
+    """What all folds are made of. `y` has labels, `X_student` is float32.
 
-    def __init__(self, X, X_student, y, sample_weight):
+    `fit_params` is what the teacher's `fit` is given for all rows beside X and y.
+    """
+
+    def __init__(self, X, X_student, y, sample_weight, fit_params):
         self.X, self.X_student = X, X_student
         self.y, self.sample_weight = y, sample_weight
+        self.fit_params = fit_params
 
     def of_teacher(self, rows):
         """Return some of the rows as the caller gave them, for any teacher."""
-        weight = self.sample_weight
-        weight = None if weight is None else _safe_indexing(weight, rows)
-        return _safe_indexing(self.X, rows), self.y[rows], weight
+        fit_params = fit_params_of_rows(self.fit_params, rows, len(self.y))
+        return _safe_indexing(self.X, rows), self.y[rows], fit_params
 
     def subset(self, rows, sample_weight):
         """Return rows that training sees and their weights, for `Replica`."""
@@ -112,7 +121,7 @@ def _train_part(model, data, folds, pairs, seeds):
             "less folds, or stratified ones."
         )
     y = np.searchsorted(model.classes_, data.y)
-    net = model._unfitted_student(data.X_student)
+    net = unfitted_student(model, data.X_student, len(model.classes_))
     n_epochs = len(folds) * len(pairs) * net.max_epochs
     with epoch_progress(n_epochs, description="students", verbose=model.verbose) as bar:
         subsets = [data.subset(rows, data.sample_weight) for rows in folds]
@@ -120,8 +129,8 @@ def _train_part(model, data, folds, pairs, seeds):
         if any(alpha > 0 for _, alpha in pairs):
             teachers, engine = _fold_teachers(model, data, y, folds, seeds[0])
             for subset, teacher in zip(subsets, teachers, strict=True):
-                logits = _teacher_logits(teacher, data, subset["rows"], model.classes_)
-                subset["teacher_logits"] = logits
+                X, _, _ = data.of_teacher(subset["rows"])
+                subset["teacher_logits"] = teacher_logits(teacher, X, model.classes_)
             bar.set_description("students")
         replicas = [
             Replica(
@@ -153,26 +162,24 @@ def _train_part(model, data, folds, pairs, seeds):
 
 def _fold_teachers(model, data, y, folds, seed):
     """Return the fitted teacher of every fold, and how they were trained."""
-    teacher = model._unfitted_teacher(seed)
+    given, seeds = chosen_teacher(model), (model.random_state, seed)
+    teacher = _unfitted(given, seeds)
     if type(teacher) is EnsembleTeacher:
-        weight = model._teacher_fit_params(teacher, data.sample_weight)
-        subsets = [data.subset(rows, weight.get("sample_weight")) for rows in folds]
-        copy_form(model, teacher)
-        teachers = teacher.fitted_on_subsets(data.X_student, y, subsets)
+        weight = data.fit_params.get("sample_weight")
+        subsets = [data.subset(rows, weight) for rows in folds]
+        teachers = fitted_on_subsets(teacher, data.X_student, y, subsets, model)
         if teachers is not None:
             return teachers, "vectorized"
     teachers = []
     for rows in folds:
-        X, labels, weight = data.of_teacher(rows)
-        teacher = model._unfitted_teacher(seed)
-        fit_params = model._teacher_fit_params(teacher, weight)
-        teachers.append(teacher.fit(X, labels, **fit_params))
+        X, labels, fit_params = data.of_teacher(rows)
+        teachers.append(_unfitted(given, seeds).fit(X, labels, **fit_params))
     return teachers, "joblib"
 
 
-def _teacher_logits(teacher, data, rows, classes):
-    X, _, _ = data.of_teacher(rows)
-    return teacher_logits(teacher, X, classes)
+def _unfitted(given, seeds):
+    random_state, seed = seeds
+    return unfitted_teacher(given, random_state=random_state, seed=seed)
 
 
 def _fitted(model, pair, teacher, student):
@@ -180,5 +187,5 @@ def _fitted(model, pair, teacher, student):
     temperature, alpha = pair
     fitted = copy(model).set_params(temperature=temperature, alpha=alpha)
     fitted.teacher_ = teacher if alpha > 0 else None
-    fitted._take_student(student)
+    keep_student(fitted, student)
     return fitted

@@ -11,9 +11,9 @@ from skorch.dataset import ValidSplit
 from torch.utils.data import DataLoader
 
 from skdistill import EnsembleTeacher, StudentModel
-from skdistill._batches import ShuffledBatches, StackedBatches
-from skdistill._stackable import why_not_stacked
-from skdistill._vectorized import Replica, _Block
+from skdistill._training.batches import ShuffledBatches, StackedBatches
+from skdistill._training.many_nets import Replica, _Block
+from skdistill._training.stackable import why_not_stacked
 from tests.nets import LogitModule, own_net, user_net
 from tests.replicas import assert_as_alone, seeded, train, train_alone, weights
 
@@ -173,7 +173,7 @@ def test_nets_that_validate_on_the_same_rows_share_arrays(binary, monkeypatch):
             held.extend(replicas)
             super().__init__(X, y, replicas, *args, **kwargs)
 
-    monkeypatch.setattr("skdistill._vectorized.StackedBatches", Batches)
+    monkeypatch.setattr("skdistill._training.many_nets.StackedBatches", Batches)
     weight = np.linspace(0.5, 1.5, 80).astype(np.float32)
     train(validating_net(), X, y, seeded(0, 1, 2, sample_weight=weight))
     assert len(held) == 3

@@ -3,7 +3,7 @@ import pytest
 from scipy import special
 from sklearn.ensemble import RandomForestClassifier
 
-from skdistill._soft_targets import (
+from skdistill._targets.logits import (
     align_columns,
     proba_to_logits,
     soften,

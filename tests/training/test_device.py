@@ -15,11 +15,12 @@ from skdistill import (
     EnsembleTeacher,
     StudentModel,
 )
-from skdistill._batches import ShuffledBatches, StackedBatches, draw_order_seed
-from skdistill._folds import _on_cpu
-from skdistill._nets import chosen_device, mlp_net, train_net
-from skdistill._stacks import StackedLayers, StackedModule
-from skdistill._vectorized import Replica, _Block, _takes_turns
+from skdistill._search_folds import _on_cpu
+from skdistill._training.batches import ShuffledBatches, StackedBatches, draw_order_seed
+from skdistill._training.many_nets import Replica, _Block, _takes_turns
+from skdistill._training.nets import chosen_device, mlp_net
+from skdistill._training.one_net import train_net
+from skdistill._training.stacked_modules import StackedLayers, StackedModule
 from tests.nets import LogitModule, small_distilled, small_net, small_teacher
 
 
@@ -97,12 +98,9 @@ def test_a_step_mixes_no_devices(module, stack, taught):
     )
     assert isinstance(block.stack, stack)
     assert _takes_turns(block.stack)
-    if stack is StackedLayers:
-        # Else dropout would be drawn within a CUDA graph.
-        assert block.stack.masks.n_steps >= block.batches.n_at_once > 1
-    block.set_optimizer(torch.optim.Adam([block.stack.flat]), constant=True)
-    for drawn in block.batches:
-        losses = block._steps(*drawn)
+    block.optimizer = torch.optim.Adam([block.stack.flat])
+    for chunk in block.batches:
+        losses = block._steps(chunk)
         assert losses.device.type == "meta"
         assert losses.shape == (2,)
 
@@ -136,7 +134,8 @@ def test_default_nets_take_their_batches_from_the_device(binary, monkeypatch):
             seen.append(dataset)
             super().__init__(dataset, batch_size)
 
-    monkeypatch.setattr("skdistill._nets.ShuffledBatches", Spy)
+    monkeypatch.setattr("skdistill._training.nets.ShuffledBatches", Spy)
+    monkeypatch.setattr("skdistill._training.one_net.ShuffledBatches", Spy)
     net = one_epoch("cpu")
     train_net(
         net, X, y, seed=0, name="it", rows={"sample_weight": np.ones(len(X), "f4")}
@@ -158,7 +157,7 @@ def test_a_gpu_is_not_shared_by_processes(binary, monkeypatch, device, n_jobs):
         def __call__(self, jobs):
             return iter(())
 
-    monkeypatch.setattr("skdistill._teacher.Parallel", Spy)
+    monkeypatch.setattr("skdistill._ensemble.Parallel", Spy)
     EnsembleTeacher(n_jobs=12)._fit_each(one_epoch(device), *binary, {}, None)
     assert asked == [n_jobs]
 
@@ -182,7 +181,6 @@ def test_folds_are_not_divided_if_anything_is_on_a_gpu(params, expected):
 @pytest.mark.parametrize("device", GPUS)
 @pytest.mark.parametrize("batch_size", [8, 16, 100])
 def test_a_gpu_trains_as_the_cpu_does_with_shared_rows(binary, device, batch_size):
-    """Long enough for CUDA graphs of every shape to be captured and replayed."""
     X, y = binary
     search = DistilledClassifierCV(
         small_teacher(dropout=0.0, device=device, batch_size=batch_size),
@@ -225,9 +223,9 @@ def test_orders_are_drawn_on_the_cpu_whatever_the_default_device(binary):
         stacked = StackedBatches(
             X, y, [Replica("a", 0)], [0], batch_size=8, shuffle=True
         )
-        positions = torch.cat([part.flatten() for part, _ in stacked])
+        rows = torch.cat([chunk.X.flatten(0, 2) for chunk in stacked])
         shuffled = list(ShuffledBatches(np.arange(80), batch_size=8))
-    assert sorted(positions.tolist()) == list(range(80))
+    assert sorted(rows.tolist()) == sorted(X.tolist())
     assert sorted(np.concatenate(shuffled)) == list(range(80))
 
 

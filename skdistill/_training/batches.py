@@ -60,16 +60,15 @@ class StackedBatches:
 
     Each replica has its own rows, in the order in which `ShuffledBatches` would have
     them for its seed. Replicas that agree in all of this share one copy of a batch.
-    An iteration yields what `gathered` takes. That one does nothing but compute on the
-    device, so that a CUDA graph can hold it.
+    An iteration yields chunks of several batches.
 
     Parameters
     ----------
     X, y : Tensor
         The data of all replicas.
     replicas : list
-        With the attributes of `skdistill._vectorized.Replica`. All have the same
-        number of batches.
+        With the attributes of `many_nets.Replica`. All have the same number of
+        batches.
     order_seeds : list of int
         What `draw_order_seed` returned for each of the replicas.
     batch_size : int
@@ -116,9 +115,9 @@ class StackedBatches:
         for start in range(0, last, chunk):
             positions = order[:, start : min(start + chunk, last)]
             n_rows = order.new_full((len(order),), size)
-            yield positions.unflatten(1, (-1, size)), n_rows
+            yield self._gathered(positions.unflatten(1, (-1, size)), n_rows)
         n_rows = order.new_tensor(self.n_rows) - last
-        yield order[:, last:].unsqueeze(1), n_rows
+        yield self._gathered(order[:, last:].unsqueeze(1), n_rows)
 
     def _order(self):
         order = torch.empty(
@@ -135,7 +134,7 @@ class StackedBatches:
             filling.copy_(own[0])
         return order.to(self.X.device)
 
-    def gathered(self, positions, n_rows):
+    def _gathered(self, positions, n_rows):
         """Return a chunk.
 
         Parameters

@@ -1,0 +1,40 @@
+"""A student that is a skorch net: built from an estimator's parameters, and kept."""
+
+from sklearn.base import clone
+
+from skdistill._training.modules import StudentModel
+from skdistill._training.nets import check_student, mlp_net, prepared
+from skdistill._validation import refuse_overridden
+
+NETWORK_PARAMETERS = (
+    "hidden_layer_sizes",
+    "max_epochs",
+    "lr",
+    "batch_size",
+    "weight_decay",
+    "device",
+)
+
+
+def student_name(estimator):
+    """Return what errors call the student of `estimator`."""
+    return f"the student of {type(estimator).__name__}"
+
+
+def unfitted_student(estimator, X, n_classes):
+    """Return the net that the parameters of `estimator` describe, checked on `X`."""
+    if estimator.student is None:
+        settings = {name: getattr(estimator, name) for name in NETWORK_PARAMETERS}
+        net = mlp_net(StudentModel, **settings)
+    else:
+        refuse_overridden(estimator, "student", NETWORK_PARAMETERS)
+        net = clone(estimator.student)
+        check_student(net)
+    return prepared(net, X, n_classes, student_name(estimator))
+
+
+def keep_student(estimator, net):
+    """Set what `fit` learns, on `estimator`, from a net that is trained."""
+    estimator.student_ = net
+    estimator.n_iter_ = len(net.history)
+    estimator.loss_curve_ = net.history[:, "train_loss"]

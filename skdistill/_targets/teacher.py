@@ -1,0 +1,154 @@
+"""The teacher: cloned, seeded, given its metadata, fitted and asked."""
+
+import warnings
+from numbers import Integral
+from pickle import PicklingError
+
+import sklearn
+import torch
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing
+from sklearn.utils.metadata_routing import process_routing
+from sklearn.utils.validation import _num_samples, has_fit_parameter
+from skorch import NeuralNet
+
+from skdistill import __version__
+from skdistill._sklearn import _routing_enabled
+from skdistill._targets.cache import computed_once, content_key
+from skdistill._targets.logits import teacher_logits
+from skdistill._validation import draw_seeds, ends_in
+
+# A fitted teacher may be another with another version of these.
+_VERSIONS = (__version__, sklearn.__version__, torch.__version__)
+
+
+def check_teacher(teacher):
+    """Raise if `teacher` cannot be given labels and a seed."""
+    if isinstance(teacher, NeuralNet):
+        raise ValueError(
+            "The 'teacher' parameter must not be a bare skorch net, such as "
+            f"{type(teacher).__name__}: it takes neither these labels nor this seed. "
+            "Use EnsembleTeacher(net, n_estimators=1)."
+        )
+
+
+def unfitted_teacher(teacher, *, random_state, seed):
+    """Return a clone, each `random_state` of which that is None is drawn from `seed`.
+
+    With ``random_state=None``, the caller's own, nothing is seeded.
+    """
+    teacher = clone(teacher)
+    if random_state is None or isinstance(teacher, FrozenEstimator):
+        return teacher
+    unseeded = [
+        name
+        for name, value in sorted(teacher.get_params().items())
+        if value is None and ends_in(name, "random_state")
+    ]
+    # Each its own, or the members of a voting classifier would be the same.
+    seeds = draw_seeds(seed, len(unseeded))
+    return teacher.set_params(**dict(zip(unseeded, seeds, strict=True)))
+
+
+def teacher_fit_params(owner, teacher, sample_weight):
+    """Return what the `fit` of a teacher is given beside X and y.
+
+    Parameters
+    ----------
+    owner : estimator
+        The router, by whose routing it goes if that is enabled.
+    teacher : classifier
+        The teacher, unfitted.
+    sample_weight : array-like of shape (n_samples,) or None
+        What the `fit` of `owner` was given.
+    """
+    if sample_weight is None:
+        return {}
+    if _routing_enabled():
+        routed = process_routing(owner, "fit", sample_weight=sample_weight)
+        return routed.teacher.fit
+    if has_fit_parameter(teacher, "sample_weight"):
+        return {"sample_weight": sample_weight}
+    if isinstance(teacher, Pipeline):
+        name, last = teacher.steps[-1]
+        if has_fit_parameter(last, "sample_weight"):
+            return {f"{name}__sample_weight": sample_weight}
+    if not isinstance(teacher, FrozenEstimator):
+        warnings.warn(
+            f"The teacher {type(teacher).__name__} names no sample_weight in its "
+            "fit: it is fitted without, the student with it.",
+            UserWarning,
+        )
+    return {}
+
+
+def fit_params_of_rows(fit_params, rows, n_samples):
+    """Return the parameters of `fit` for some of the rows: what has rows is cut."""
+
+    def has_rows(value):
+        return hasattr(value, "__len__") and _num_samples(value) == n_samples
+
+    return {
+        name: _safe_indexing(value, rows) if has_rows(value) else value
+        for name, value in fit_params.items()
+    }
+
+
+def taught(teacher, X, y, fit_params, classes):
+    """Return the teacher, fitted, and its logits for the rows it was fitted on."""
+    teacher.fit(X, y, **fit_params)
+    return teacher, teacher_logits(teacher, X, classes)
+
+
+def taught_once(memory, given, random_state, teacher, X, y, fit_params, classes):
+    """Return what `taught` does, or did before for the same arguments.
+
+    Parameters
+    ----------
+    memory : str, path, joblib.Memory or None
+        Where it is kept.
+    given : classifier
+        The teacher that the caller gave, without the seeds of ours.
+    random_state : int, RandomState instance or None
+        The caller's.
+    """
+
+    def compute():
+        return taught(teacher, X, y, fit_params, classes)
+
+    if memory is None or isinstance(teacher, FrozenEstimator):
+        return compute()
+    key = _key(given, random_state, teacher, X, y, fit_params, classes)
+    return compute() if key is None else computed_once(memory, key, compute)
+
+
+def _key(given, random_state, teacher, *data):
+    """Return what the fitted teacher is kept under; warn and return None if not."""
+    params = given.get_params()
+    seeds = [
+        random_state if value is None else value
+        for name, value in params.items()
+        if ends_in(name, "random_state")
+    ]
+    # Splitters keep theirs to themselves.
+    seeds += [
+        value.random_state
+        for value in params.values()
+        if hasattr(value, "get_n_splits")
+        and hasattr(value, "random_state")
+        and getattr(value, "shuffle", True)
+    ]
+    if all(isinstance(seed, Integral) for seed in seeds):
+        try:
+            return content_key(_VERSIONS, teacher, *data)
+        except PicklingError as error:
+            reason = str(error)
+    else:
+        reason = "its random_state is no integer. Set random_state=0, or the like"
+    warnings.warn(
+        f"The teacher {type(teacher).__name__} is not kept in memory: {reason}.",
+        UserWarning,
+    )
+    return None
