@@ -18,12 +18,15 @@ _PUBLIC = {
 
 __all__ = sorted(_PUBLIC)
 
+# A pickled network names it, too.
+_PICKLED = {**_PUBLIC, "ShuffledBatches": "skdistill._training.batches"}
+
 
 def __getattr__(name: str) -> Any:
     # Lazy, so that `import skdistill` loads neither torch nor skorch.
-    if name not in _PUBLIC:
+    if name not in _PICKLED:
         raise AttributeError(f"module 'skdistill' has no attribute {name!r}")
-    value = getattr(import_module(_PUBLIC[name]), name)
+    value = getattr(import_module(_PICKLED[name]), name)
     globals()[name] = value
     return value
 

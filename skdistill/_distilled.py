@@ -10,6 +10,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from skorch import NeuralNet
 
 from skdistill._ensemble import EnsembleTeacher
+from skdistill._pickling import VersionedPickleMixin
 from skdistill._prediction import LogitsClassifierMixin
 from skdistill._progress import epoch_progress
 from skdistill._sklearn import HasMethods, Interval, _fit_context, _routing_enabled
@@ -55,7 +56,11 @@ def routing_to_teacher(estimator):
 
 
 class DistilledClassifier(
-    LogitsClassifierMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimator
+    LogitsClassifierMixin,
+    VersionedPickleMixin,
+    MetaEstimatorMixin,
+    ClassifierMixin,
+    BaseEstimator,
 ):
     r"""One small network that behaves like a big teacher; `alpha` weights the teacher.
 
@@ -174,6 +179,8 @@ class DistilledClassifier(
     >>> model.fit(X, y).predict(X[:5])
     array([0, 0, 1, 0, 0])
     """
+
+    __module__ = "skdistill"  # where it is pickled from
 
     _parameter_constraints = {
         "teacher": [HasMethods(["fit", "predict_proba"]), None],

@@ -9,6 +9,7 @@ from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from skorch import NeuralNet
 
+from skdistill._pickling import VersionedPickleMixin
 from skdistill._prediction import LogitsClassifierMixin
 from skdistill._progress import epoch_progress
 from skdistill._sklearn import Interval, StrOptions, _fit_context
@@ -37,7 +38,9 @@ MEMBER_PARAMETERS = (
 )
 
 
-class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
+class EnsembleTeacher(
+    LogitsClassifierMixin, VersionedPickleMixin, ClassifierMixin, BaseEstimator
+):
     """Ensemble of neural networks with a soft vote, to be distilled into one.
 
     Fits `n_estimators` skorch nets that differ in their initialization and in the
@@ -128,6 +131,8 @@ class EnsembleTeacher(LogitsClassifierMixin, ClassifierMixin, BaseEstimator):
     >>> teacher.predict_logits(X).shape
     (200, 2)
     """
+
+    __module__ = "skdistill"  # where it is pickled from
 
     _parameter_constraints = {
         "estimator": [NeuralNet, None],

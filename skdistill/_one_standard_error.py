@@ -58,6 +58,9 @@ def one_standard_error(cv_results, metric="score"):
     return int(min(within, key=complexity))
 
 
+one_standard_error.__module__ = "skdistill"  # where it is pickled from
+
+
 def within_one_standard_error(cv_results, metric="score"):
     """Return, for every candidate, whether its score is within noise of the best."""
     mean, std = cv_results[f"mean_test_{metric}"], cv_results[f"std_test_{metric}"]

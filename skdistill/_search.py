@@ -17,6 +17,7 @@ from skdistill._distilled import (
     chosen_teacher,
     routing_to_teacher,
 )
+from skdistill._pickling import VersionedPickleMixin
 from skdistill._prediction import LogitsClassifierMixin
 from skdistill._progress import epoch_progress
 from skdistill._search_folds import Data, train_candidates
@@ -40,7 +41,11 @@ _SHARED = (
 
 
 class DistilledClassifierCV(
-    LogitsClassifierMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimator
+    LogitsClassifierMixin,
+    VersionedPickleMixin,
+    MetaEstimatorMixin,
+    ClassifierMixin,
+    BaseEstimator,
 ):
     """`DistilledClassifier` with a cross-validated choice of temperature and alpha.
 
@@ -164,6 +169,8 @@ class DistilledClassifierCV(
     >>> sorted(model.best_params_)
     ['alpha', 'temperature']
     """
+
+    __module__ = "skdistill"  # where it is pickled from
 
     _parameter_constraints = {
         **{name: DistilledClassifier._parameter_constraints[name] for name in _SHARED},

@@ -54,6 +54,8 @@ class SearchDisplay:
     (5, 4)
     """
 
+    __module__ = "skdistill"  # where it is pickled from
+
     def __init__(
         self, scores, within, alphas, temperatures, chosen=None, score_name="score"
     ):

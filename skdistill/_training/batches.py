@@ -19,6 +19,8 @@ class ShuffledBatches:
     row. All orders follow from one number that it draws from torch's generator.
     """
 
+    __module__ = "skdistill"  # where it is pickled from
+
     def __init__(self, dataset, batch_size):
         self.dataset = dataset
         self.batch_size = batch_size

@@ -172,6 +172,8 @@ class DistillationLoss(nn.Module):
     0.0
     """
 
+    __module__ = "skdistill"  # where it is pickled from
+
     def __init__(self, temperature: float = 3.0, alpha: float = 0.7) -> None:
         super().__init__()
         self.temperature = temperature

@@ -49,6 +49,8 @@ class TeacherModel(nn.Module):
     torch.Size([5, 2])
     """
 
+    __module__ = "skdistill"  # where it is pickled from
+
     def __init__(
         self, n_features, n_classes, hidden_layer_sizes=(256, 128, 64), dropout=0.3
     ):
@@ -99,6 +101,8 @@ class StudentModel(nn.Module):
     >>> model(torch.zeros(5, 20)).shape
     torch.Size([5, 2])
     """
+
+    __module__ = "skdistill"  # where it is pickled from
 
     def __init__(self, n_features, n_classes, hidden_layer_sizes=(64, 32)):
         super().__init__()

@@ -1,5 +1,6 @@
 """What is saved in one process predicts the same bits in another."""
 
+import copy
 import pickle
 import subprocess
 import sys
@@ -8,11 +9,13 @@ import joblib
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from tests.nets import small_distilled, small_teacher
+import skdistill
+from tests.nets import small_distilled, small_search, small_teacher
 
 MODELS = {
     "teacher": small_teacher(random_state=0),
@@ -55,8 +58,8 @@ print("same")
 def test_every_pickle_protocol(binary, protocol):
     X, y = binary
     model = small_distilled(LogisticRegression()).fit(X, y)
-    copy = pickle.loads(pickle.dumps(model, protocol))
-    np.testing.assert_array_equal(copy.predict_proba(X), model.predict_proba(X))
+    loaded = pickle.loads(pickle.dumps(model, protocol))
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
 
 
 def test_file_holds_the_weights_and_little_else(binary):
@@ -75,5 +78,41 @@ def test_file_holds_the_weights_and_little_else(binary):
 def test_copy_of_a_fitted_estimator_can_be_fitted_again(binary):
     X, y = binary
     model = small_distilled().fit(X, y)
-    copy = pickle.loads(pickle.dumps(model)).fit(X, y)
-    np.testing.assert_array_equal(copy.predict_proba(X), model.predict_proba(X))
+    loaded = pickle.loads(pickle.dumps(model)).fit(X, y)
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+
+
+def test_pickles_name_no_private_module(binary):
+    """Or a file could not be moved without losing what people have saved."""
+    X, y = binary
+    estimators = [small_teacher(), small_distilled(), small_search()]
+    parts = [
+        skdistill.DistillationLoss(),
+        skdistill.StudentModel(6, 2),
+        skdistill.TeacherModel(6, 2),
+        skdistill.SearchDisplay(np.zeros((1, 1)), np.ones((1, 1), bool), [0.5], [1.0]),
+    ]
+    fitted = [clone(estimator).fit(X, y) for estimator in estimators]
+    everything = [getattr(skdistill, name) for name in skdistill.__all__]
+    for value in [*everything, *parts, *estimators, *fitted]:
+        pickled = pickle.dumps(value)
+        assert b"skdistill._" not in pickled, value
+        assert b"skdistill" in pickled
+
+
+@pytest.mark.parametrize("estimator", [small_teacher(), small_distilled()])
+def test_another_version_warns(monkeypatch, estimator):
+    with monkeypatch.context() as patch:
+        patch.setattr("skdistill._pickling.__version__", "0.0.9")
+        pickled = pickle.dumps(estimator)
+    name = f"skdistill.{type(estimator).__name__} from version 0.0.9"
+    with pytest.warns(InconsistentVersionWarning, match=name):
+        loaded = pickle.loads(pickled)
+    assert vars(loaded).keys() == vars(estimator).keys()
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, clone])
+def test_the_same_version_does_not_warn(copied, recwarn):
+    estimator = small_distilled()
+    assert vars(copied(estimator)).keys() == vars(estimator).keys()
+    assert not recwarn.list
