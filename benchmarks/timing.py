@@ -13,6 +13,7 @@ import torch
 
 import skdistill
 
+PAUSE = 0.1
 RESULTS = Path(__file__).parent.parent / "docs" / "benchmarks"
 
 
@@ -30,13 +31,21 @@ def seconds(function, min_duration=0.0):
 def in_turn(functions, n_rounds, min_duration=0.0):
     """Time every function once per round: A B C A B C ..., after a round to warm up.
 
+    With a pause before each: after a product of numpy's, OpenBLAS's threads go on
+    looking for work for some time, on the cores that the next function needs.
+
     Returns
     -------
     dict of str to ndarray of shape (n_rounds,)
         Seconds per call.
     """
+
+    def timed(function):
+        time.sleep(PAUSE)
+        return seconds(function, min_duration)
+
     _, *rounds = [
-        {name: seconds(function, min_duration) for name, function in functions.items()}
+        {name: timed(function) for name, function in functions.items()}
         for _ in range(n_rounds + 1)
     ]
     return {name: np.array([times[name] for times in rounds]) for name in functions}

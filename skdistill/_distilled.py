@@ -24,7 +24,7 @@ from skdistill._targets.teacher import (
     unfitted_teacher,
 )
 from skdistill._training.many_nets import Replica, train_replicas
-from skdistill._training.nets import nets_logits
+from skdistill._training.nets import net_logits
 from skdistill._validation import (
     all_or_nothing,
     draw_seeds,
@@ -332,7 +332,7 @@ class DistilledClassifier(
         keep_student(self, student)
 
     def _logits(self, X):
-        return nets_logits([self.student_], X)[0]
+        return net_logits(self.student_, X)
 
     def get_metadata_routing(self):
         """Return how metadata reaches the teacher, for scikit-learn's routing.

@@ -15,7 +15,7 @@ from skdistill._progress import epoch_progress
 from skdistill._sklearn import Interval, StrOptions, _fit_context
 from skdistill._training.many_nets import Replica, train_stacked
 from skdistill._training.modules import TeacherModel
-from skdistill._training.nets import check_member, mlp_net, nets_logits, prepared
+from skdistill._training.nets import check_member, mlp_net, net_logits, prepared
 from skdistill._training.one_net import train_net
 from skdistill._training.stackable import why_not_stacked
 from skdistill._validation import (
@@ -298,7 +298,7 @@ class EnsembleTeacher(
         return members
 
     def _logits(self, X):
-        logits = nets_logits(self.estimators_, X)
+        logits = torch.stack([net_logits(net, X) for net in self.estimators_])
         # Not torch's sums, which depend on where in the batch a row stands.
         if self.averaging == "logits":
             mean = np.add.reduce(logits.numpy()) / np.float32(len(logits))

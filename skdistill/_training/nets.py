@@ -182,27 +182,22 @@ def _check_outputs(net, X, n_classes, name):
 # --- Reading ------------------------------------------------------------------------
 
 
-def nets_logits(nets, X):
-    """Return the logits of trained nets, past the loader of skorch.
+def net_logits(net, X):
+    """Return the logits of a trained net, past the loader of skorch.
 
-    To be called in torch.inference_mode. The weights are those that the modules have
-    now, and `X` stays as it is, whatever the modules do.
+    To be called in torch.inference_mode. The weights are those that the module has
+    now, and `X` stays as it is, whatever the module does.
 
     Parameters
     ----------
-    nets : list of skorch.NeuralNet
-        The nets, as `train_net` returns them.
+    net : skorch.NeuralNet
+        The net, as `train_net` returns it.
     X : Tensor of shape (n_samples, n_features), dtype float32
 
     Returns
     -------
-    Tensor of shape (n_nets, n_samples, n_classes), dtype float32
+    Tensor of shape (n_samples, n_classes), dtype float32
     """
-    # Not numpy, whose products depend on where in the batch a row stands.
-    return torch.stack([_net_logits(net, X) for net in nets])
-
-
-def _net_logits(net, X):
     module = net.module_
     if module.training:  # after a partial_fit of the user's
         module.eval()
@@ -211,26 +206,32 @@ def _net_logits(net, X):
         and type(net).infer is NeuralNet.infer
         and type(net.criterion_) is nn.CrossEntropyLoss
         and net.device == "cpu"
-        and not (_is_altered(module) or _is_altered(module.layers))
+        and _is_plain(module)
+        and _is_plain(module.layers)
     ):
+        # Not numpy, whose products depend on where in the batch a row stands.
         return _forward(module.layers._modules.values(), X)
     outputs = net.infer(X.clone())  # which the module may work on in place
     return as_logits(net, outputs).to("cpu", torch.float32)
 
 
-def _is_altered(part):
-    """Tell whether calling a part does anything but its class's `forward`."""
+def _is_plain(part):
+    """Tell whether calling a part does no more than its class's `forward`."""
     own = part.__dict__
-    return own["_forward_hooks"] or own["_forward_pre_hooks"] or "forward" in own
+    return not (own["_forward_hooks"] or own["_forward_pre_hooks"] or "forward" in own)
 
 
 def _forward(layers, X):
     """Return what calling the layers returns; torch's calls take longer than a row."""
+    given = X
     for layer in layers:
-        if type(layer) is nn.Linear and not _is_altered(layer):
-            X = linear(X, layer.weight, layer.bias)
-        elif type(layer) is nn.ReLU and not _is_altered(layer):
-            X = torch.relu(X)
+        weights = layer._parameters
+        if type(layer) is nn.Linear and len(weights) == 2 and _is_plain(layer):
+            X = linear(X, weights["weight"], weights["bias"])
+        elif type(layer) is nn.ReLU and X is not given and _is_plain(layer):
+            X = X.relu_()  # in new memory, many rows take twice as long
+        elif type(layer) is nn.Dropout and not layer.training and _is_plain(layer):
+            continue
         else:
             X = layer(X)
     return X
