@@ -341,6 +341,42 @@ def test_the_simplest_within_one_standard_error(means, expected):
     assert by_loss(cv_results) == expected
 
 
+def choice(params, **more):
+    """What is chosen where all candidates have the same score."""
+    same = results([0.9] * len(params), [0.0] * len(params), params)
+    return one_standard_error({**same, **more})
+
+
+def test_the_alpha_is_that_of_the_temperature():
+    """The first that is called alpha may be the weight decay of an MLP."""
+    own = [("a__b__temperature", t) for t in (1.0, 4.0)]
+    params = [
+        {"a__mlp__alpha": decay, "a__b__alpha": alpha, **dict([temperature])}
+        for decay, alpha in ((0.1, 0.9), (0.2, 0.3))
+        for temperature in own
+    ]
+    assert choice(params) == 2
+    without = [{k: v for k, v in p.items() if k != "a__b__alpha"} for p in params]
+    assert choice(without[1:]) == 1
+    only_alphas = [{"b__alpha": 0.9}, {"b__alpha": 0.3}]
+    assert choice(only_alphas) == 1
+    assert choice([{"lr": 0.1}, {"lr": 0.2}]) == 0
+    two = [{**p, "c__temperature": 1.0, "c__alpha": 0.5} for p in params]
+    named = "\\['a__b__alpha', 'a__b__temperature', 'c__alpha', 'c__temperature'\\]"
+    with pytest.raises(ValueError, match=f"of one model.* of several: {named}"):
+        choice(two)
+
+
+def test_only_the_last_round_of_a_halving_search_counts():
+    params = [{"alpha": alpha} for alpha in (0.3, 0.9, 0.5)]
+    assert choice(params, iter=np.array([0, 1, 1])) == 2
+
+
+def test_without_scores_the_choice_is_the_simplest():
+    params = [{"alpha": alpha} for alpha in (0.9, 0.3)]
+    assert choice(params, mean_test_score=np.full(2, np.nan)) == 1
+
+
 def test_without_refit_there_is_no_prediction(binary):
     model = small_search(refit=False).fit(*binary)
     assert (model.temperature_, model.alpha_) in PAIRS
@@ -548,6 +584,7 @@ def test_an_error_in_training_is_raised_as_it_is(binary, tmp_path, error_score):
     assert teacher.n_fits() == 1
 
 
+@pytest.mark.filterwarnings("ignore:One or more of the test scores")
 def test_scorer_that_needs_what_is_not_there_says_so(binary):
     scorer = make_scorer(own_score, response_method="decision_function")
     with pytest.raises(AttributeError, match="decision_function"):
