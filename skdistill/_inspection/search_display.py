@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 
 from skdistill._inspection.search_results import (
-    column,
     results_of,
     score_name_of,
     searched_names,
+    values_of,
 )
 from skdistill._one_standard_error import standard_errors, within_one_standard_error
 
@@ -122,7 +122,8 @@ class SearchDisplay:
         names = searched_names(search, results)
         score_name, metric = score_name_of(search, results, metric)
         candidates = {
-            called: column(results["params"], names[called], called) for called in names
+            called: values_of(results["params"], names[called], called)
+            for called in names
         }
         alphas, rows = np.unique(candidates["alpha"], return_inverse=True)
         temperatures, columns = np.unique(
@@ -209,24 +210,24 @@ class SearchDisplay:
         return self
 
     def _draw_line(self, ax, errorbar_kw):
-        over = "alpha" if self.scores.shape[1] == 1 else "temperature"
+        alone = len(self.temperatures) == 1 and not np.isnan(self.alphas).any()
+        over, other = ("temperature", "alpha")[:: -1 if alone else 1]
         table = self.frame().sort_values(over)
         errors = None if self.errors is None else table["standard_error"]
         kw = {"marker": "o", "capsize": 3, "label": "mean ± one standard error"}
         self.line_ = ax.errorbar(
             table[over], table["score"], errors, **{**kw, **errorbar_kw}
         )
-        if self.errors is not None and len(table):
-            best = table.loc[table["score"].idxmax()]
+        best = table[table["within"]].nlargest(1, "score")
+        if self.errors is not None and len(best):
             ax.axhline(
-                best["score"] - best["standard_error"],
+                (best["score"] - best["standard_error"]).item(),
                 color="gray",
                 linestyle="--",
                 label="one standard error below the best",
             )
         if self.chosen is not None:
-            at = self.chosen[("temperature", "alpha").index(over)]
-            chosen = table[table[over] == at]
+            chosen = table[table[over] == self.chosen[int(alone)]]
             ax.plot(
                 chosen[over],
                 chosen["score"],
@@ -237,12 +238,11 @@ class SearchDisplay:
                 color="black",
                 label="chosen",
             )
-        (fixed,) = self.temperatures if over == "alpha" else self.alphas
-        if not np.isnan(fixed):
-            other = "temperature" if over == "alpha" else "alpha"
-            ax.set_title(f"{other} = {fixed:g}", fontsize="medium")
-        ax.set(xlabel=over, ylabel=self.score_name)
-        ax.legend()
+        (fixed,) = self.temperatures if alone else self.alphas
+        given = "" if np.isnan(fixed) else f", with {other} = {fixed:g}"
+        ax.set(xlabel=f"{over}{given}", ylabel=self.score_name)
+        # Above the axes, where it hides no bar.
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
 
     def _draw_heat_map(self, ax, imshow_kw):
         from matplotlib.patches import Rectangle
@@ -290,8 +290,11 @@ class SearchDisplay:
 def labels(values):
     """Return numbers in as few digits as tell them apart, three at least."""
     for digits in range(3, 18):
-        # 1000 is shorter than 1e+03.
-        texts = [min(f"{v:.{digits}g}", f"{v:g}", key=len) for v in values]
+        # A whole number such as 1000 is not to become 1e+03.
+        texts = [
+            f"{value:.{max(digits, 6) if value == round(value) else digits}g}"
+            for value in values
+        ]
         if len(set(texts)) == len(texts):
             break
     return texts

@@ -89,7 +89,7 @@ def score_name_of(search, results, metric):
     return metric, metric
 
 
-def column(params, name, called):
+def values_of(params, name, called):
     """Return the values of a parameter of all candidates; NaN if there is no `name`."""
     if name is None:
         return np.full(len(params), np.nan)
