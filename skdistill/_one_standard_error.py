@@ -27,6 +27,11 @@ def one_standard_error(cv_results, metric="score"):
     int
         Index of the candidate.
 
+    Raises
+    ------
+    ValueError
+        If the search is over the temperatures or alphas of several models.
+
     References
     ----------
     .. [1] T. Hastie, R. Tibshirani, J. Friedman, "The Elements of Statistical
