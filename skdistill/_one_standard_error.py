@@ -27,6 +27,11 @@ def one_standard_error(cv_results, metric="score"):
     int
         Index of the candidate.
 
+    Raises
+    ------
+    ValueError
+        If the search is over the temperatures or alphas of several models.
+
     References
     ----------
     .. [1] T. Hastie, R. Tibshirani, J. Friedman, "The Elements of Statistical
@@ -47,12 +52,12 @@ def one_standard_error(cv_results, metric="score"):
     1
     """
     within = np.flatnonzero(within_one_standard_error(cv_results, metric))
+    params = cv_results["params"]
+    names = distillation_names({name for candidate in params for name in candidate})
 
     def complexity(index):
-        params = cv_results["params"][index].items()
         return [
-            next((value for name, value in params if ends_in(name, ending)), 0)
-            for ending in ("alpha", "temperature")
+            params[index].get(names[called], 0) for called in ("alpha", "temperature")
         ]
 
     return int(min(within, key=complexity))
@@ -61,14 +66,68 @@ def one_standard_error(cv_results, metric="score"):
 one_standard_error.__module__ = "skdistill"  # where it is pickled from
 
 
+def distillation_names(searched, known=()):
+    """Return the parameters of a search that are temperature and alpha of one model.
+
+    What else is called alpha is another's, such as the weight decay of an MLP.
+
+    Parameters
+    ----------
+    searched : iterable of str
+        The parameters of the candidates.
+    known : iterable of str, default=()
+        All parameters of the estimator, if it is there to be asked.
+
+    Returns
+    -------
+    dict
+        The names of `"temperature"` and `"alpha"`; None for one that is not searched.
+    """
+    searched = set(searched)
+    with_temperature = _owners(searched, "temperature")
+    with_alpha = _owners(searched, "alpha")
+    of_estimator = _owners(known, "temperature") & _owners(known, "alpha")
+    owners = (
+        (with_temperature | with_alpha) & of_estimator
+        if of_estimator
+        else with_temperature & with_alpha or with_temperature or with_alpha
+    )
+    if len(owners) > 1:
+        of_owners = {f"{o}{e}" for o in owners for e in ("temperature", "alpha")}
+        raise ValueError(
+            "The search must be over the temperature and alpha of one model. It is "
+            f"over those of several: {sorted(of_owners & searched)}."
+        )
+    return {
+        called: next(
+            (f"{o}{called}" for o in owners if f"{o}{called}" in searched), None
+        )
+        for called in ("temperature", "alpha")
+    }
+
+
+def _owners(names, ending):
+    """Return what comes before `ending` in the parameters that are called that."""
+    return {name.removesuffix(ending) for name in names if ends_in(name, ending)}
+
+
 def within_one_standard_error(cv_results, metric="score"):
     """Return, for every candidate, whether its score is within noise of the best."""
-    mean, std = cv_results[f"mean_test_{metric}"], cv_results[f"std_test_{metric}"]
+    mean = np.asarray(cv_results[f"mean_test_{metric}"])
+    # The rounds of a halving search before the last are scores of fewer rows.
+    rounds = np.asarray(cv_results.get("iter", np.zeros(len(mean))))
+    compared = rounds == rounds.max()
+    if np.isnan(mean[compared]).all():
+        return compared
+    best = np.nanargmax(np.where(compared, mean, np.nan))
+    return compared & (mean >= mean[best] - standard_errors(cv_results, metric)[best])
+
+
+def standard_errors(cv_results, metric="score"):
+    """Return the standard error of every candidate's mean score."""
     n_splits = sum(
         key.startswith("split") and key.endswith(f"_test_{metric}")
         for key in cv_results
     )
-    best = np.nanargmax(mean)
     # GridSearchCV's deviation is that of the splits, with n_splits below the root.
-    error = std[best] / np.sqrt(max(n_splits - 1, 1))
-    return mean >= mean[best] - error
+    return np.asarray(cv_results[f"std_test_{metric}"]) / np.sqrt(max(n_splits - 1, 1))

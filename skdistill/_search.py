@@ -1,14 +1,11 @@
 """Temperature and alpha by cross-validation, at the price of a few fits."""
 
-import time
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
-from joblib import parallel_config
-from joblib.parallel import get_active_backend
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.metrics import check_scoring, get_scorer_names
-from sklearn.model_selection import GridSearchCV, check_cv
+from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
 from sklearn.utils.validation import check_is_fitted
 
@@ -18,26 +15,21 @@ from skdistill._distilled import (
     routing_to_teacher,
 )
 from skdistill._pickling import VersionedPickleMixin
-from skdistill._prediction import LogitsClassifierMixin
+from skdistill._prediction import LogitsClassifierMixin, NeedsRefit
 from skdistill._progress import epoch_progress
-from skdistill._search_folds import Data, train_candidates
-from skdistill._sklearn import StrOptions, _fit_context, _routing_enabled
-from skdistill._students.network import unfitted_student
+from skdistill._search_candidates import Candidates, checked_grid
+from skdistill._search_folds import Data
+from skdistill._sklearn import StrOptions, _fit_context
+from skdistill._students.network import (
+    NETWORK_PARAMETERS,
+    keep_student,
+    unfitted_student,
+)
 from skdistill._targets.teacher import check_teacher, teacher_fit_params
+from skdistill._training.nets import net_logits
 from skdistill._validation import all_or_nothing, copy_form, validate_classification
 
-_SHARED = (
-    "teacher",
-    "student",
-    "hidden_layer_sizes",
-    "max_epochs",
-    "lr",
-    "batch_size",
-    "weight_decay",
-    "device",
-    "random_state",
-    "verbose",
-)
+_SHARED = ("teacher", "student", *NETWORK_PARAMETERS, "random_state", "verbose")
 
 
 class DistilledClassifierCV(
@@ -76,6 +68,10 @@ class DistilledClassifierCV(
         several metrics it is the name of the one that decides. A callable is given
         `cv_results_` and returns the index of its choice, such as
         `one_standard_error`.
+    error_score : "raise" or float, default=np.nan
+        The score of a candidate on a fold where scoring fails, which a warning says;
+        "raise" raises the error. As in `GridSearchCV`, but that an error in training
+        is always raised: it is that of all candidates.
     n_jobs : int, default=None
         Number of jobs that the folds are divided among. None means 1 unless in a
         :obj:`joblib.parallel_config` context, -1 all processors. One job trains all
@@ -121,7 +117,7 @@ class DistilledClassifierCV(
     best_score_ : float
         Its mean score. Not there if `refit` is a callable.
     best_estimator_ : DistilledClassifier
-        The chosen candidate, fitted on all rows. This and the next three are not there
+        The chosen candidate, fitted on all rows. This and the next five are not there
         with ``refit=False``.
     refit_time_ : float
         Seconds that this took.
@@ -129,6 +125,10 @@ class DistilledClassifierCV(
         The teacher that was fitted on all rows.
     student_ : skorch.NeuralNetClassifier
         The student that was trained on all rows.
+    n_iter_ : int
+        Number of epochs that it was trained for.
+    loss_curve_ : list of float
+        Its mean training loss in each epoch.
     engine_ : dict
         How `"teachers"` and `"students"` were trained for the folds: `"vectorized"`
         for as one stack, or `"joblib"` for one by one, as a teacher or student must be
@@ -187,6 +187,7 @@ class DistilledClassifierCV(
             None,
         ],
         "refit": ["boolean", str, callable],
+        "error_score": [StrOptions({"raise"}), Real],
         "n_jobs": [Integral, None],
     }
 
@@ -199,6 +200,7 @@ class DistilledClassifierCV(
         cv=5,
         scoring=None,
         refit=True,
+        error_score=np.nan,
         n_jobs=None,
         student=None,
         hidden_layer_sizes=(64, 32),
@@ -216,6 +218,7 @@ class DistilledClassifierCV(
         self.cv = cv
         self.scoring = scoring
         self.refit = refit
+        self.error_score = error_score
         self.n_jobs = n_jobs
         self.student = student
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -264,39 +267,19 @@ class DistilledClassifierCV(
             y = self.classes_[y_index]
             model = self._checked_model(X_student)
             splits = list(check_cv(self.cv, y, classifier=True).split(X, y, groups))
-            rows = np.arange(len(y))
-            grid = self._checked_grid(model)
+            grid = checked_grid(self.temperatures, self.alphas)
             fit_params = {}
             if max(grid["alpha"]) > 0:
                 teacher = chosen_teacher(self)
                 fit_params = teacher_fit_params(self, teacher, sample_weight)
-            candidates = _Candidates(
-                model,
-                Data(X, X_student, y, sample_weight, fit_params),
-                [rows[train] for train, _ in splits],
-                [(t, a) for a in grid["alpha"] for t in grid["temperature"]],
-                self.n_jobs,
-            )
-            candidate = _Candidate(candidates)
-            if _routing_enabled():
-                candidate.set_fit_request(rows=True, sample_weight=True)
-                candidate.set_score_request(sample_weight=False)
-            search = GridSearchCV(
-                candidate,
-                grid,
-                scoring=self.scoring,
-                refit=self.refit,
-                cv=splits,
-                n_jobs=1,
-                error_score="raise",
-            )
-            weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-            with (
-                epoch_progress(0, description="search", verbose=self.verbose),
-                # What GridSearchCV calls is in this process, whatever trains it.
-                parallel_config("sequential"),
-            ):
-                search.fit(X, y, rows=rows, **weights)
+            data = Data(X, X_student, y, sample_weight, fit_params)
+            candidates = Candidates(model, data, grid, splits, self.n_jobs)
+            with epoch_progress(0, description="search", verbose=self.verbose):
+                search = candidates.searched(
+                    scoring=self.scoring,
+                    refit=self.refit,
+                    error_score=self.error_score,
+                )
             self._take_results(search, candidates)
         return self
 
@@ -308,23 +291,9 @@ class DistilledClassifierCV(
         unfitted_student(self, X, len(self.classes_))
         return model
 
-    def _checked_grid(self, model):
-        grid = {"temperature": self.temperatures, "alpha": self.alphas}
-        for name, given in grid.items():
-            values = np.asarray(given)
-            if values.ndim != 1 or not values.size or values.dtype.kind not in "iuf":
-                raise ValueError(
-                    f"The '{name}s' parameter of DistilledClassifierCV must be a list "
-                    f"of at least one number. Got {given!r}."
-                )
-            grid[name] = values.tolist()
-            for value in grid[name]:
-                clone(model).set_params(**{name: value})._validate_params()
-        return grid
-
     def _take_results(self, search, candidates):
         self.cv_results_ = search.cv_results_
-        n_fits = len(candidates.pairs) * search.n_splits_
+        n_fits = len(self.cv_results_["params"]) * search.n_splits_
         self.cv_results_["mean_fit_time"][:] = candidates.seconds / n_fits
         self.cv_results_["std_fit_time"][:] = 0
         self.engine_ = candidates.engine
@@ -348,19 +317,17 @@ class DistilledClassifierCV(
         if self.refit:
             self.best_estimator_ = candidates.last
             self.teacher_ = candidates.last.teacher_
-            self.student_ = candidates.last.student_
+            keep_student(self, candidates.last.student_)
 
     def _logits(self, X):
-        return self._refitted()._logits(X)
+        return net_logits(self.student_, X)
 
-    def _refitted(self):
-        if not hasattr(self, "best_estimator_"):
-            raise AttributeError(
-                "This DistilledClassifierCV has refit=False and cannot predict. Set "
-                "refit=True, or fit a DistilledClassifier with what cv_results_ says."
-            )
-        return self.best_estimator_
+    predict = NeedsRefit(LogitsClassifierMixin.predict)
+    predict_proba = NeedsRefit(LogitsClassifierMixin.predict_proba)
+    predict_log_proba = NeedsRefit(LogitsClassifierMixin.predict_log_proba)
+    predict_logits = NeedsRefit(LogitsClassifierMixin.predict_logits)
 
+    @NeedsRefit
     def score(self, X, y, sample_weight=None):
         """Score the predictions with the scorer that chose the candidate.
 
@@ -380,7 +347,6 @@ class DistilledClassifierCV(
             names.
         """
         check_is_fitted(self)
-        best = self._refitted()
         scorer, name = self.scorer_, self.refit
         if self.multimetric_ and not isinstance(name, str):
             raise AttributeError(
@@ -390,7 +356,7 @@ class DistilledClassifierCV(
         if isinstance(scorer, dict):
             scorer = scorer[name]
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-        score = scorer(best, X, y, **weights)
+        score = scorer(self.best_estimator_, X, y, **weights)
         return score[name] if isinstance(score, dict) else score
 
     def get_metadata_routing(self):
@@ -402,62 +368,3 @@ class DistilledClassifierCV(
             What `fit` takes itself and what it hands to the teacher's `fit`.
         """
         return routing_to_teacher(self)
-
-
-class _Candidate(DistilledClassifier):
-    """What GridSearchCV clones, fits and scores: its `fit` takes what is trained."""
-
-    def __init__(self, candidates=None, temperature=3.0, alpha=0.7):
-        self.candidates = candidates
-        self.temperature = temperature
-        self.alpha = alpha
-
-    def fit(self, X, y, rows, sample_weight=None):
-        # The weights are there for GridSearchCV, which hands them to scorers as well.
-        model = self.candidates.fitted(rows, self.temperature, self.alpha)
-        # All of it, for scorers that look at parameters.
-        vars(self).update(vars(model))
-        return self
-
-    def get_metadata_routing(self):
-        return super(DistilledClassifier, self).get_metadata_routing()
-
-
-class _Candidates:
-    """The models of all folds and candidates, trained when the first is asked for.
-
-    By then GridSearchCV has checked its own parameters.
-    """
-
-    def __init__(self, model, data, folds, pairs, n_jobs):
-        self.model = model
-        self.data = data
-        self.folds = folds
-        self.pairs = pairs
-        self.n_jobs = n_jobs
-        self.backend, self.backend_n_jobs = get_active_backend()
-        self.models = None
-
-    def __sklearn_clone__(self):
-        return self
-
-    def fitted(self, rows, temperature, alpha):
-        """Return the model for the training rows of a fold; fit it if they are all."""
-        with parallel_config(self.backend, n_jobs=self.backend_n_jobs):
-            self.last = self._fitted(rows, temperature, alpha)
-        return self.last
-
-    def _fitted(self, rows, temperature, alpha):
-        if self.models is None:
-            start = time.perf_counter()
-            self.models, self.engine = train_candidates(
-                self.model, self.data, self.folds, self.pairs, self.n_jobs
-            )
-            self.seconds = time.perf_counter() - start
-        of_fold = self.models.get(rows.tobytes())
-        if of_fold is not None:
-            return of_fold[temperature, alpha]
-        model = clone(self.model).set_params(temperature=temperature, alpha=alpha)
-        return model.fit(
-            self.data.X, self.data.y, sample_weight=self.data.sample_weight
-        )

@@ -122,7 +122,11 @@ def _train_part(model, data, folds, pairs, seeds):
         )
     y = np.searchsorted(model.classes_, data.y)
     net = unfitted_student(model, data.X_student, len(model.classes_))
-    n_epochs = len(folds) * len(pairs) * net.max_epochs
+    # Without a teacher's term, all temperatures make the same student.
+    of_labels = next((pair for pair in pairs if pair[1] == 0), None)
+    trained_as = {pair: pair if pair[1] > 0 else of_labels for pair in pairs}
+    trained = list(dict.fromkeys(trained_as.values()))
+    n_epochs = len(folds) * len(trained) * net.max_epochs
     with epoch_progress(n_epochs, description="students", verbose=model.verbose) as bar:
         subsets = [data.subset(rows, data.sample_weight) for rows in folds]
         teachers, engine = [None] * len(folds), None
@@ -141,7 +145,7 @@ def _train_part(model, data, folds, pairs, seeds):
                 alpha=alpha,
             )
             for subset in subsets
-            for temperature, alpha in pairs
+            for temperature, alpha in trained
         ]
         nets, engine_of_students = train_replicas(
             net,
@@ -152,11 +156,15 @@ def _train_part(model, data, folds, pairs, seeds):
             bar=bar,
             verbose=model.verbose,
         )
-    students = iter(nets)
-    models = [
-        {pair: _fitted(model, pair, teacher, next(students)) for pair in pairs}
-        for teacher in teachers
-    ]
+    nets, models = iter(nets), []
+    for teacher in teachers:
+        students = {pair: next(nets) for pair in trained}
+        models.append(
+            {
+                pair: _fitted(model, pair, teacher, students[trained_as[pair]])
+                for pair in pairs
+            }
+        )
     return models, {"teachers": engine, "students": engine_of_students}
 
 

@@ -3,6 +3,7 @@
 import doctest
 import inspect
 
+import numpy as np
 import numpydoc.docscrape
 import numpydoc.validate
 import pytest
@@ -55,7 +56,9 @@ def test_documented_defaults_are_the_defaults(name):
         if parameter.default is inspect.Parameter.empty:
             assert documented[parameter.name] is None
         else:
-            assert eval(documented[parameter.name]) == parameter.default
+            value = eval(documented[parameter.name], {"np": np})
+            # nan does not equal itself.
+            assert repr(value) == repr(parameter.default)
 
 
 @pytest.mark.parametrize("name", skdistill.__all__)

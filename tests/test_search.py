@@ -33,6 +33,7 @@ from skdistill import (
     one_standard_error,
 )
 from skdistill._training.batches import ShuffledBatches
+from skdistill._training.many_nets import train_replicas
 from tests.nets import (
     CountedTeacher,
     small_distilled,
@@ -189,6 +190,23 @@ def test_candidates_are_like_fits_of_their_own(binary):
 # --- At the price of a few fits -------------------------------------------------------
 
 
+def test_without_teacher_a_student_is_trained_once_for_all_temperatures(
+    binary, monkeypatch
+):
+    trained = []
+
+    def recorded(net, X, y, replicas, **params):
+        trained.extend((replica.temperature, replica.alpha) for replica in replicas)
+        return train_replicas(net, X, y, replicas, **params)
+
+    monkeypatch.setattr("skdistill._search_folds.train_replicas", recorded)
+    model = small_search(scoring="neg_log_loss").fit(*binary)
+    assert trained == [(1.0, 0.0), (1.0, 0.8), (4.0, 0.8)] * 3
+    scores = model.cv_results_["mean_test_score"]
+    assert scores[0] == scores[1]
+    assert len(set(scores)) == 3
+
+
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_a_teacher_is_fitted_once_per_fold(binary, tmp_path, n_jobs):
     teacher = CountedTeacher(tmp_path / "log.txt")
@@ -323,12 +341,72 @@ def test_the_simplest_within_one_standard_error(means, expected):
     assert by_loss(cv_results) == expected
 
 
+def choice(params, **more):
+    """What is chosen where all candidates have the same score."""
+    same = results([0.9] * len(params), [0.0] * len(params), params)
+    return one_standard_error({**same, **more})
+
+
+def test_the_alpha_is_that_of_the_temperature():
+    """The first that is called alpha may be the weight decay of an MLP."""
+    own = [("a__b__temperature", t) for t in (1.0, 4.0)]
+    params = [
+        {"a__mlp__alpha": decay, "a__b__alpha": alpha, **dict([temperature])}
+        for decay, alpha in ((0.1, 0.9), (0.2, 0.3))
+        for temperature in own
+    ]
+    assert choice(params) == 2
+    without = [{k: v for k, v in p.items() if k != "a__b__alpha"} for p in params]
+    assert choice(without[1:]) == 1
+    only_alphas = [{"b__alpha": 0.9}, {"b__alpha": 0.3}]
+    assert choice(only_alphas) == 1
+    assert choice([{"lr": 0.1}, {"lr": 0.2}]) == 0
+    two = [{**p, "c__temperature": 1.0, "c__alpha": 0.5} for p in params]
+    named = "\\['a__b__alpha', 'a__b__temperature', 'c__alpha', 'c__temperature'\\]"
+    with pytest.raises(ValueError, match=f"of one model.* of several: {named}"):
+        choice(two)
+
+
+def test_only_the_last_round_of_a_halving_search_counts():
+    params = [{"alpha": alpha} for alpha in (0.3, 0.9, 0.5)]
+    assert choice(params, iter=np.array([0, 1, 1])) == 2
+
+
+def test_without_scores_the_choice_is_the_simplest():
+    params = [{"alpha": alpha} for alpha in (0.9, 0.3)]
+    assert choice(params, mean_test_score=np.full(2, np.nan)) == 1
+
+
 def test_without_refit_there_is_no_prediction(binary):
     model = small_search(refit=False).fit(*binary)
     assert (model.temperature_, model.alpha_) in PAIRS
     assert not hasattr(model, "best_estimator_")
     with pytest.raises(AttributeError, match="refit=False and cannot predict"):
         model.predict(binary[0])
+
+
+def predictions(model):
+    names = ("predict", "predict_proba", "predict_log_proba", "predict_logits", "score")
+    return {name for name in names if hasattr(model, name)}
+
+
+def test_what_predicts_is_there_if_there_is_a_refit(binary):
+    """As with GridSearchCV; a Pipeline asks with hasattr."""
+    model = small_search(LogisticRegression(), max_epochs=1, refit=False)
+    assert not predictions(model)
+    pipe = make_pipeline(StandardScaler(), model)
+    assert not hasattr(pipe.fit(*binary), "predict")
+    # It is what fit has done that counts.
+    assert not predictions(pipe[-1].set_params(refit=True))
+    assert len(predictions(pipe[-1].fit(*binary))) == 5
+    assert len(predictions(small_search())) == 5
+
+
+def test_the_training_of_the_refit_can_be_read(binary):
+    model = small_search(LogisticRegression()).fit(*binary)
+    assert model.n_iter_ == 5
+    assert model.loss_curve_ == model.best_estimator_.loss_curve_
+    assert not hasattr(model.set_params(refit=False).fit(*binary), "n_iter_")
 
 
 def test_score_is_by_the_scoring(binary):
@@ -442,8 +520,8 @@ def test_repeats_with_an_integer_seed(binary):
 def test_verbose_1_shows_one_bar(binary, capfd):
     model = small_search(verbose=1).fit(*binary)
     shown = capfd.readouterr().err
-    # Four students and two teachers in three folds, and the refit.
-    total = 5 * (4 + 2) * 3 + 5 * (1 + 2 * (model.alpha_ > 0))
+    # Three students and two teachers in three folds, and the refit.
+    total = 5 * (3 + 2) * 3 + 5 * (1 + 2 * (model.alpha_ > 0))
     assert f"{total}/{total}" in shown
     assert shown.count("\n") == 1, shown
     small_search().fit(*binary)
@@ -457,9 +535,15 @@ def test_verbose_1_shows_one_bar(binary, capfd):
     ("params", "message"),
     [
         ({"temperatures": []}, "'temperatures' .* at least one number. Got \\[\\]"),
-        ({"temperatures": [1.0, 0.0]}, "'temperature' .* Got 0.0"),
+        (
+            {"temperatures": [1.0, 0.0]},
+            "'temperatures' parameter of DistilledClassifierCV must .* Got 0.0",
+        ),
         ({"temperatures": 3.0}, "'temperatures' parameter of DistilledClassifierCV"),
-        ({"alphas": [0.5, 1.5]}, "'alpha' .* Got 1.5"),
+        (
+            {"alphas": [0.5, 1.5]},
+            "'alphas' parameter of DistilledClassifierCV must .* Got 1.5",
+        ),
         ({"alphas": ["high"]}, "'alphas' .* Got \\['high'\\]"),
         ({"cv": 1}, "'cv' parameter of DistilledClassifierCV"),
         ({"cv": 100}, "n_splits=100"),
@@ -469,6 +553,7 @@ def test_verbose_1_shows_one_bar(binary, capfd):
         ({"lr": -1}, "'lr' parameter of DistilledClassifierCV"),
         ({"device": "tpu"}, "'device' parameter must be"),
         ({"n_jobs": "all"}, "'n_jobs'"),
+        ({"error_score": "zero"}, "'error_score' .* Got 'zero'"),
         ({"student": small_net()}, "'hidden_layer_sizes' parameter"),
     ],
 )
@@ -489,10 +574,46 @@ def test_a_diverging_candidate_is_named(binary):
     assert not hasattr(model, "cv_results_")
 
 
+@pytest.mark.parametrize("error_score", [np.nan, "raise"])
+def test_an_error_in_training_is_raised_as_it_is(binary, tmp_path, error_score):
+    """It is no candidate's own, and is not to be met again by each of them."""
+    teacher = CountedTeacher(tmp_path / "log.txt", C=-1.0)
+    model = small_search(teacher, error_score=error_score)
+    with pytest.raises(ValueError, match="^The 'C' parameter of CountedTeacher"):
+        model.fit(*binary)
+    assert teacher.n_fits() == 1
+
+
+@pytest.mark.filterwarnings("ignore:One or more of the test scores")
 def test_scorer_that_needs_what_is_not_there_says_so(binary):
     scorer = make_scorer(own_score, response_method="decision_function")
     with pytest.raises(AttributeError, match="decision_function"):
-        small_search(scoring=scorer).fit(*binary)
+        small_search(scoring=scorer, error_score="raise").fit(*binary)
+    with pytest.warns(UserWarning, match="(?s)Scoring failed.*decision_function"):
+        model = small_search(scoring=scorer).fit(*binary)
+    assert np.isnan(model.cv_results_["mean_test_score"]).all()
+
+
+@pytest.mark.parametrize("error_score", [np.nan, -9.0])
+@pytest.mark.filterwarnings("ignore:One or more of the test scores")
+def test_a_fold_that_cannot_be_scored_gets_the_error_score(blobs, error_score):
+    """A class that training never saw ended a search by log loss after its training."""
+    X, y = blobs
+    rows = np.arange(len(y))
+    cv = [(rows[y != "a"], rows), (rows[::2], rows[1::2])]
+    params = {"scoring": "neg_log_loss", "error_score": error_score}
+    model = small_search(LogisticRegression(), cv=cv, **params)
+    plain = grid_search(model, error_score=error_score)
+    with pytest.warns(UserWarning, match="Scoring failed"):
+        plain.fit(X, y)
+    with pytest.warns(UserWarning, match="Scoring failed"):
+        model.fit(X, y)
+    assert_same_results(model, plain)
+    np.testing.assert_array_equal(model.cv_results_["split0_test_score"], error_score)
+    assert np.isfinite(model.cv_results_["split1_test_score"]).all()
+    assert model.predict(X).shape == (90,)
+    with pytest.raises(ValueError, match="y_true"):
+        model.set_params(error_score="raise").fit(X, y)
 
 
 def test_a_teacher_that_predicts_the_prior_is_no_problem(binary):
@@ -503,7 +624,7 @@ def test_a_teacher_that_predicts_the_prior_is_no_problem(binary):
 
 def test_distilled_and_search_share_their_parameters():
     shared = small_distilled().get_params(deep=False).keys()
-    own = {"temperatures", "alphas", "cv", "scoring", "refit", "n_jobs"}
+    own = {"temperatures", "alphas", "cv", "scoring", "refit", "n_jobs", "error_score"}
     assert DistilledClassifierCV().get_params(deep=False).keys() == (
         shared - {"temperature", "alpha", "memory"} | own
     )

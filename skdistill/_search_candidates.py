@@ -1,0 +1,133 @@
+"""What GridSearchCV is given in place of models that it could train one by one."""
+
+import time
+
+import numpy as np
+from joblib import parallel_config
+from joblib.parallel import get_active_backend
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+
+from skdistill._distilled import DistilledClassifier
+from skdistill._search_folds import train_candidates
+from skdistill._sklearn import _routing_enabled
+
+
+def checked_grid(temperatures, alphas):
+    """Return the lists to search, by the parameter of `DistilledClassifier`."""
+    grid = {"temperature": temperatures, "alpha": alphas}
+    for name, given in grid.items():
+        must = f"The '{name}s' parameter of DistilledClassifierCV must be a list of"
+        values = np.asarray(given)
+        if values.ndim != 1 or not values.size or values.dtype.kind not in "iuf":
+            raise ValueError(f"{must} at least one number. Got {given!r}.")
+        grid[name] = values.tolist()
+        (allowed,) = DistilledClassifier._parameter_constraints[name]
+        for value in grid[name]:
+            if not allowed.is_satisfied_by(value):
+                raise ValueError(f"{must} numbers, each {allowed}. Got {value!r}.")
+    return grid
+
+
+class Candidates:
+    """The models of all folds and candidates, trained when the first is asked for.
+
+    By then GridSearchCV has checked its own parameters.
+
+    Parameters
+    ----------
+    model : DistilledClassifier
+        Unfitted, with the form of the data.
+    data : Data
+        All rows.
+    grid : dict
+        The lists of `temperature` and `alpha`.
+    splits : list of (indices, indices)
+        The training and test rows of each fold.
+    n_jobs : int or None
+        Number of jobs that the folds are divided among.
+    """
+
+    def __init__(self, model, data, grid, splits, n_jobs):
+        self.model = model
+        self.data = data
+        self.grid = grid
+        self.splits = splits
+        self.n_jobs = n_jobs
+        self.backend, self.backend_n_jobs = get_active_backend()
+        self.models = self.error = None
+
+    def __sklearn_clone__(self):
+        return self
+
+    def searched(self, **params):
+        """Return a GridSearchCV with `params` that has searched the candidates."""
+        data, weights = self.data, {}
+        if data.sample_weight is not None:
+            weights["sample_weight"] = data.sample_weight
+        candidate = _Candidate(self)
+        if _routing_enabled():
+            candidate.set_fit_request(rows=True, sample_weight=True)
+            candidate.set_score_request(sample_weight=False)
+        search = GridSearchCV(candidate, self.grid, cv=self.splits, n_jobs=1, **params)
+        try:
+            # What GridSearchCV calls is in this process, whatever trains it.
+            with parallel_config("sequential"):
+                search.fit(data.X, data.y, rows=np.arange(len(data.y)), **weights)
+        except ValueError:
+            if self.error is None:
+                raise
+            # GridSearchCV has taken it for the error of every candidate.
+            raise self.error from None
+        return search
+
+    def fitted(self, rows, temperature, alpha):
+        """Return the model for the training rows of a fold; fit it if they are all."""
+        with parallel_config(self.backend, n_jobs=self.backend_n_jobs):
+            if self.models is None:
+                self._train()
+            self.last = self._fitted(rows, temperature, alpha)
+        return self.last
+
+    def _train(self):
+        if self.error is not None:
+            raise self.error
+        start, rows = time.perf_counter(), np.arange(len(self.data.y))
+        folds = [rows[train] for train, _ in self.splits]
+        pairs = [(t, a) for a in self.grid["alpha"] for t in self.grid["temperature"]]
+        try:
+            self.models, self.engine = train_candidates(
+                self.model, self.data, folds, pairs, self.n_jobs
+            )
+        except Exception as error:
+            self.error = error
+            raise
+        self.seconds = time.perf_counter() - start
+
+    def _fitted(self, rows, temperature, alpha):
+        of_fold = self.models.get(rows.tobytes())
+        if of_fold is not None:
+            return of_fold[temperature, alpha]
+        model = clone(self.model).set_params(temperature=temperature, alpha=alpha)
+        return model.fit(
+            self.data.X, self.data.y, sample_weight=self.data.sample_weight
+        )
+
+
+class _Candidate(DistilledClassifier):
+    """What GridSearchCV clones, fits and scores: its `fit` takes what is trained."""
+
+    def __init__(self, candidates=None, temperature=3.0, alpha=0.7):
+        self.candidates = candidates
+        self.temperature = temperature
+        self.alpha = alpha
+
+    def fit(self, X, y, rows, sample_weight=None):
+        # The weights are there for GridSearchCV, which hands them to scorers as well.
+        model = self.candidates.fitted(rows, self.temperature, self.alpha)
+        # All of it, for scorers that look at parameters.
+        vars(self).update(vars(model))
+        return self
+
+    def get_metadata_routing(self):
+        return super(DistilledClassifier, self).get_metadata_routing()
