@@ -4,8 +4,12 @@ from collections.abc import Iterator
 from itertools import repeat
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+# Above, float32 rounds the soft term, which T^2 multiplies, by more than 1e-4.
+HIGH_TEMPERATURE = 10.0
 
 
 def distillation_loss(
@@ -25,15 +29,56 @@ def distillation_loss(
     rows = student_logits.new_zeros(len(student_logits))
     if teacher_logits is not None and alpha > 0:
         log_teacher = F.log_softmax(teacher_logits / temperature, dim=1)
-        log_student = F.log_softmax(student_logits / temperature, dim=1)
-        kl = (log_teacher.exp() * (log_teacher - log_student)).sum(dim=1)
+        kl, _ = _divergence(
+            student_logits / temperature, teacher_logits / temperature, log_teacher
+        )
         # T^2 keeps the soft gradients at the scale of the hard ones, whatever T.
-        rows = rows + alpha * temperature**2 * kl
+        rows = rows + alpha * temperature**2 * kl.squeeze(1)
     if alpha < 1:
         rows = rows + (1 - alpha) * F.cross_entropy(student_logits, y, reduction="none")
     if sample_weight is not None:
         rows = rows * sample_weight
     return rows.mean()
+
+
+def _divergence(
+    student: Tensor, teacher: Tensor, log_teacher: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return KL(teacher ‖ student) of every row, and the log-ratios of probabilities.
+
+    Where the two are nearly alike, as at high temperatures, the difference of their
+    logarithms is no more than rounding. There it is had from the difference of logits.
+
+    Parameters
+    ----------
+    student, teacher : Tensor of shape (..., n_classes)
+        Logits, divided by the temperature.
+    log_teacher : Tensor of shape (..., n_classes)
+        Logarithms of the teacher's probabilities.
+
+    Returns
+    -------
+    divergence : Tensor of shape (..., 1)
+    log_ratio : Tensor of shape (..., n_classes)
+        Logarithms of the student's probabilities over the teacher's.
+    """
+    proba = log_teacher.exp()
+    log_ratio = F.log_softmax(student, dim=-1) - log_teacher
+    divergence = -(proba * log_ratio).sum(dim=-1, keepdim=True)
+    shift = student - teacher
+    shift = shift - (proba * shift).sum(dim=-1, keepdim=True)
+    near = shift.abs().amax(dim=-1, keepdim=True) < 0.5
+    shift = shift.clamp(-0.5, 0.5)
+    curvature = torch.where(
+        shift.abs() < 1e-2,
+        shift**2 * (1 / 2 + shift / 6 + shift**2 / 24 + shift**3 / 120),
+        shift.expm1() - shift,
+    )
+    small = (proba * curvature).sum(dim=-1, keepdim=True).log1p()
+    return (
+        torch.where(near, small, divergence),
+        torch.where(near, shift - small, log_ratio),
+    )
 
 
 class StackedTargets(NamedTuple):
@@ -51,8 +96,10 @@ class StackedTargets(NamedTuple):
     soft_share: Tensor | None
     log_teacher: Tensor | None
     """The logarithms of the teacher's probabilities."""
-    gradient: Tensor
-    """What the gradient of the logits would be for a student of probability 0."""
+    teacher: Tensor | None
+    """Its logits, divided by the temperature; only if some temperature is high."""
+    at_zero: Tensor
+    """What is subtracted from the gradient: it at a student of probability 0."""
 
     def by_batch(self) -> "Iterator[StackedTargets]":
         """Iterate over the batches."""
@@ -88,8 +135,10 @@ def stacked_targets(
     nothing = hard_share.new_zeros(*y.shape, n_classes)
     hard = nothing.scatter_(-1, y.unsqueeze(-1), hard_share)
     if teacher_logits is None:
-        return StackedTargets(hard, hard_share, None, None, None, hard)
-    log_teacher = F.log_softmax(teacher_logits / temperature, dim=-1)
+        return StackedTargets(hard, hard_share, None, None, None, None, hard)
+    teacher = teacher_logits / temperature
+    log_teacher = F.log_softmax(teacher, dim=-1)
+    is_high = bool((temperature > HIGH_TEMPERATURE).any())
     soft = alpha * temperature**2 * share * log_teacher.exp()
     return StackedTargets(
         hard,
@@ -97,7 +146,8 @@ def stacked_targets(
         soft,
         alpha * temperature * share,
         log_teacher,
-        hard + soft / temperature,
+        teacher if is_high else None,
+        hard if is_high else hard + soft / temperature,
     )
 
 
@@ -121,15 +171,27 @@ def loss_and_gradient(
     gradient : Tensor of shape (n_students, n_rows, n_classes)
         Of the loss, with respect to the logits.
     """
-    hard, hard_share, soft, soft_share, log_teacher, target_gradient = targets
+    hard, hard_share, soft, soft_share, log_teacher, teacher, at_zero = targets
     log_proba = F.log_softmax(logits, dim=-1)
     fit = hard * log_proba
     gradient = log_proba.exp_().mul_(hard_share)
-    if soft is not None and soft_share is not None and log_teacher is not None:
+    if soft is None or soft_share is None or log_teacher is None:
+        return -fit.sum(dim=(-2, -1)), gradient.sub_(at_zero)
+    if teacher is None:
         log_proba = F.log_softmax(logits / temperature, dim=-1)
         gradient.addcmul_(log_proba.exp(), soft_share)
         fit.addcmul_(soft, log_proba.sub_(log_teacher))
-    return -fit.sum(dim=(-2, -1)), gradient.sub_(target_gradient)
+    else:
+        divergence, log_ratio = _divergence(logits / temperature, teacher, log_teacher)
+        proba = log_teacher.exp()
+        excess = torch.where(
+            log_ratio.abs() < 1,
+            proba * log_ratio.expm1(),
+            (log_teacher + log_ratio).exp() - proba,
+        )
+        gradient.addcmul_(excess, soft_share)
+        fit.sub_(divergence * soft_share * temperature / fit.shape[-1])
+    return -fit.sum(dim=(-2, -1)), gradient.sub_(at_zero)
 
 
 class DistillationLoss(nn.Module):

@@ -116,3 +116,40 @@ def test_the_stacked_loss_is_that_of_every_student(taught):
             loss.backward()
             torch.testing.assert_close(losses[student], loss.detach())
             torch.testing.assert_close(gradients[student], z.grad)
+
+
+@pytest.mark.parametrize("temperature", [1e-2, 0.3, 11.0, 1e3, 1e4])
+@pytest.mark.parametrize("scale", [0.01, 3.0, 100.0])
+def test_float32_holds_at_every_temperature(temperature, scale):
+    """The soft term was three times too large at 1e4: T^2 multiplies its rounding."""
+    rng = np.random.default_rng(0)
+    z_student, z_teacher = scale * torch.tensor(rng.normal(size=(2, 1, 1, 50, 4)))
+    y = torch.zeros(1, 1, 50, dtype=torch.int64)
+    exact = z_student[0, 0].clone().requires_grad_()
+    expected = DistillationLoss(temperature, 1.0)(exact, z_teacher[0, 0], y[0, 0])
+    expected.backward()
+    size = exact.grad.abs().max().item()
+    single = z_student[0, 0].float().requires_grad_()
+    alone = DistillationLoss(temperature, 1.0)(single, z_teacher[0, 0].float(), y[0, 0])
+    alone.backward()
+    T = torch.full((1, 1, 1), temperature)
+    (targets,) = stacked_targets(
+        z_teacher.float(),
+        y,
+        torch.full((1, 1, 50), 1 / 50),
+        n_classes=4,
+        temperature=T,
+        alpha=torch.ones(1, 1, 1),
+    ).by_batch()
+    losses, gradients = loss_and_gradient(z_student[0].float(), targets, T)
+    for loss, gradient in [(alone, single.grad), (losses[0], gradients[0])]:
+        assert loss.item() == pytest.approx(expected.item(), rel=1e-3)
+        np.testing.assert_allclose(gradient, exact.grad, rtol=1e-3, atol=1e-3 * size)
+
+
+def test_the_expected_loss_holds_at_every_temperature():
+    """The float64 that the float32 above is held to, by a Taylor series."""
+    z_student, z_teacher = torch.tensor([[1.0, -1.0]]), torch.tensor([[0.5, 2.0]])
+    loss = DistillationLoss(1e4, 1.0)(z_student.double(), z_teacher.double(), None)
+    # The variance of the difference under equal probabilities, over two.
+    assert loss.item() == pytest.approx(np.var([0.5, -3.0]) / 2, rel=1e-3)
