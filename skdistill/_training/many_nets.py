@@ -97,14 +97,14 @@ def train_stacked(net, X, y, replicas, *, n_classes, bar=None, verbose=0):
     follows = does_more_than_train(net)
     net = clone(net).set_params(verbose=int(verbose >= 2 and not follows))
     n_threads = torch.get_num_threads()
-    nets, order_seeds, followers, parts = [], [], [], {}
+    nets, order_seeds, followers = [], [], []
     for replica in replicas:
         with isolated_randomness(replica.seed, net.device):
             nets.append(clone(net).initialize())
             # Where ShuffledBatches would draw it.
             order_seeds.append(draw_order_seed())
             if follows:
-                followers.append(Follower(nets[-1], replica, y, parts))
+                followers.append(Follower(nets[-1], replica, y))
     params = net.get_params(deep=False)
     if follows:
         replicas = [follower.replica for follower in followers]

@@ -1,11 +1,13 @@
 """One skorch net, trained by itself."""
 
 import dis
+import signal
 from collections.abc import Mapping
 from contextlib import contextmanager
 
 import numpy as np
 import torch
+from skorch import NeuralNet
 from skorch.callbacks import Callback
 from skorch.utils import to_tensor
 
@@ -72,17 +74,22 @@ def run(net, X, y, rows=None):
 
 
 def raised_by_callback(interrupt):
-    """Tell skorch's way to stop early, a KeyboardInterrupt, from Ctrl-C."""
+    """Tell skorch's way to stop early, a KeyboardInterrupt, from Ctrl-C.
+
+    It comes from a raise statement in what the net notifies. Ctrl-C may arrive there
+    too, but comes from no statement, or from the handler of the signal.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    handler = getattr(handler, "func", handler)  # asyncio's is a functools.partial
+    traces = []
     trace = interrupt.__traceback__
-    while trace.tb_next is not None:
+    while trace is not None:
+        traces.append(trace)
         trace = trace.tb_next
-    code = trace.tb_frame.f_code.co_code
-    raised = dis.opname[code[trace.tb_lasti]] == "RAISE_VARARGS"
-    return raised and isinstance(trace.tb_frame.f_locals.get("self"), Callback)
-
-
-def _blank(cls):
-    return cls.__new__(cls)
+    codes = [trace.tb_frame.f_code for trace in traces]
+    raised = dis.opname[codes[-1].co_code[traces[-1].tb_lasti]] == "RAISE_VARARGS"
+    by_signal = getattr(handler, "__code__", None) in codes
+    return raised and NeuralNet.notify.__code__ in codes[:-1] and not by_signal
 
 
 def row_trained(cls, loss):
@@ -93,9 +100,9 @@ def row_trained(cls, loss):
             return super().infer(x["X"] if isinstance(x, Mapping) else x, **fit_params)
 
         def __reduce_ex__(self, protocol):
-            # What a callback saves is the user's own net.
+            # What a callback saves is the user's own net, and names nothing of ours.
             _, _, *state = super().__reduce_ex__(max(protocol, 2))
-            return _blank, (cls,), *state
+            return object.__new__, (cls,), *state
 
         def get_loss(self, y_pred, y_true, X=None, training=False):
             if not isinstance(X, Mapping):  # a validation set of the user's own
@@ -142,8 +149,8 @@ class _EpochWatch(Callback):
         self.name = name
         self.n_epochs = 0
 
-    def __getstate__(self):
-        return {**vars(self), "bar": None}
+    def __reduce__(self):
+        return Callback, ()  # in what a user's callback saves
 
     def on_epoch_end(self, net, **kwargs):
         loss = self._recorded_loss(net)

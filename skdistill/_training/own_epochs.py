@@ -1,7 +1,5 @@
 """Nets that are trained in a stack, and do the rest of their epochs by themselves."""
 
-from hashlib import sha256
-
 import numpy as np
 from skorch.dataset import Dataset
 from torch.utils.data import Subset
@@ -24,8 +22,6 @@ class Follower:
         How it is trained.
     y : ndarray of shape (n_samples,), dtype int64
         The labels of all replicas.
-    parts : dict
-        Where followers leave the parts of arrays that they take, for each other.
 
     Attributes
     ----------
@@ -35,18 +31,17 @@ class Follower:
         Whether no callback has stopped it.
     """
 
-    def __init__(self, net, replica, y, parts):
+    def __init__(self, net, replica, y):
         self.net = net
         self.goes_on = True
         if replica.rows is None:
-            everything = parts.setdefault("all rows", np.arange(len(y)))
-            replica = replica._replace(rows=everything)
+            replica = replica._replace(rows=np.arange(len(y)))
         self.replica, self.validation = replica, None
         labels = y[replica.rows]
         if net.train_split is not None:
             subsets = net.train_split(replica.rows, labels)
             self.replica, self.validation = (
-                _part(replica, np.asarray(subset.indices, dtype=np.int64), parts)
+                _part(replica, np.asarray(subset.indices, dtype=np.int64))
                 for subset in subsets
             )
             if not len(self.replica.rows):
@@ -133,13 +128,7 @@ def _values(replica):
     return {name: array for name, array in values.items() if array is not None}
 
 
-def _part(replica, places, parts):
-    """Return the replica with the rows at `places`, in arrays that others may share."""
-    taken = {}
-    content = sha256(np.ascontiguousarray(places)).digest()
-    for name, array in {"rows": replica.rows, **_values(replica)}.items():
-        key = id(array), content
-        if key not in parts:
-            parts[key] = array[places]
-        taken[name] = parts[key]
-    return replica._replace(**taken)
+def _part(replica, places):
+    """Return the replica with the rows at `places`."""
+    arrays = {"rows": replica.rows, **_values(replica)}
+    return replica._replace(**{name: array[places] for name, array in arrays.items()})

@@ -261,7 +261,7 @@ def test_what_is_gathered_at_once_is_limited(n_features):
     X = torch.zeros(1, 1).expand(3000, n_features)
     y = torch.zeros(3000, dtype=torch.int64)
     batches = StackedBatches(X, y, seeded(0, 1), [0, 1], batch_size=2, shuffle=True)
-    chunk = batches.gathered(*next(iter(batches)))
+    chunk = next(iter(batches))
     n_batches, n_replicas, n_rows, _ = chunk.X.shape
     assert (n_replicas, n_rows) == (2, 2)
     assert n_batches == (512 if n_features == 1 else 1)

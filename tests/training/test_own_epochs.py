@@ -11,7 +11,7 @@ from skorch.dataset import ValidSplit
 from torch.utils.data import DataLoader
 
 from skdistill import EnsembleTeacher, StudentModel
-from skdistill._training.batches import ShuffledBatches, StackedBatches
+from skdistill._training.batches import ShuffledBatches
 from skdistill._training.many_nets import Replica, _Block
 from skdistill._training.stackable import why_not_stacked
 from tests.nets import LogitModule, own_net, user_net
@@ -162,23 +162,6 @@ def test_validation_leaves_the_stack_in_training_mode(binary):
     Watched.seen.clear()
     train(user_net(Watched, train_split=ValidSplit(4)), *binary, seeded(0, 1))
     assert set(Watched.seen) == {(True, True), (False, False)}
-
-
-def test_nets_that_validate_on_the_same_rows_share_arrays(binary, monkeypatch):
-    X, y = binary
-    held = []
-
-    class Batches(StackedBatches):
-        def __init__(self, X, y, replicas, *args, **kwargs):
-            held.extend(replicas)
-            super().__init__(X, y, replicas, *args, **kwargs)
-
-    monkeypatch.setattr("skdistill._training.many_nets.StackedBatches", Batches)
-    weight = np.linspace(0.5, 1.5, 80).astype(np.float32)
-    train(validating_net(), X, y, seeded(0, 1, 2, sample_weight=weight))
-    assert len(held) == 3
-    assert len({id(replica.rows) for replica in held}) == 1
-    assert len({id(replica.sample_weight) for replica in held}) == 1
 
 
 def test_verbose_prints_one_table(binary, capsys):
