@@ -517,7 +517,7 @@ def test_net_without_an_epoch_is_refused(blobs, engine):
 
 def test_wrong_number_of_inputs_is_named(blobs):
     teacher = EnsembleTeacher(small_net(module__n_features=5), n_estimators=1)
-    with pytest.raises(ValueError, match="must take X with 4 features"):
+    with pytest.raises(ValueError, match="must take float32 X with 4 features"):
         teacher.fit(*blobs)
 
 

@@ -1,5 +1,6 @@
 """Batches in random order, for one net or for many at once. Torch and numpy only."""
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +36,14 @@ class ShuffledBatches:
         ).numpy()
         for start in range(0, len(order), self.batch_size):
             yield self.dataset[order[start : start + self.batch_size]]
+
+
+def as_tensor(array):
+    """Return a tensor in the memory of `array`, read-only or not."""
+    with warnings.catch_warnings():
+        # Training only reads its arrays, and joblib hands out read-only ones.
+        warnings.filterwarnings("ignore", "The given NumPy array is not writ")
+        return torch.from_numpy(array)
 
 
 def draw_order_seed():
@@ -149,7 +158,7 @@ class StackedBatches:
         positions = positions.transpose(0, 1)
         rows = positions if self.rows is None else self.rows(positions)
         filled = torch.arange(rows.shape[2], device=rows.device) < n_rows[:, None]
-        share = (filled / n_rows[:, None]).expand(rows.shape)
+        share = (filled.to(self.X.dtype) / n_rows[:, None]).expand(rows.shape)
         if self.sample_weight is not None:
             share = share * self.sample_weight(positions)
         logits = None

@@ -118,6 +118,7 @@ def stacked_targets(
     n_classes: int,
     temperature: Tensor,
     alpha: Tensor,
+    is_high: bool,
 ) -> StackedTargets:
     """Return the targets of several students, for `loss_and_gradient`.
 
@@ -129,6 +130,8 @@ def stacked_targets(
         Weight of every row in the loss of its batch.
     n_classes : int
     temperature, alpha : Tensor of shape (n_students, 1, 1)
+    is_high : bool
+        Whether some temperature is above `HIGH_TEMPERATURE`.
     """
     share = share.unsqueeze(-1)
     hard_share = (1 - alpha) * share
@@ -138,7 +141,6 @@ def stacked_targets(
         return StackedTargets(hard, hard_share, None, None, None, None, hard)
     teacher = teacher_logits / temperature
     log_teacher = F.log_softmax(teacher, dim=-1)
-    is_high = bool((temperature > HIGH_TEMPERATURE).any())
     soft = alpha * temperature**2 * share * log_teacher.exp()
     return StackedTargets(
         hard,

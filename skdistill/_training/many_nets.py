@@ -6,7 +6,7 @@ or a candidate of a search, nothing here knows.
 
 import inspect
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from threading import Event
 from typing import NamedTuple
 
@@ -16,12 +16,19 @@ from sklearn.base import clone
 from skorch import NeuralNetClassifier
 from torch import nn
 
-from skdistill._training.batches import ShuffledBatches, StackedBatches, draw_order_seed
+from skdistill._training.batches import (
+    ShuffledBatches,
+    StackedBatches,
+    as_tensor,
+    draw_order_seed,
+)
 from skdistill._training.loss import (
+    HIGH_TEMPERATURE,
     DistillationLoss,
     loss_and_gradient,
     stacked_targets,
 )
+from skdistill._training.nets import is_own
 from skdistill._training.one_net import (
     check_weights,
     diverged,
@@ -30,9 +37,10 @@ from skdistill._training.one_net import (
     train_net,
 )
 from skdistill._training.own_epochs import Follower
-from skdistill._training.seeds import isolated_randomness
+from skdistill._training.seeds import isolated_randomness, training_mode
 from skdistill._training.stackable import does_more_than_train, why_not_stacked
 from skdistill._training.stacked_modules import (
+    StackedLayers,
     StackedModule,
     plain_layers,
     stack,
@@ -99,7 +107,7 @@ def train_stacked(net, X, y, replicas, *, n_classes, bar=None, verbose=0):
     n_threads = torch.get_num_threads()
     nets, order_seeds, followers = [], [], []
     for replica in replicas:
-        with isolated_randomness(replica.seed, net.device):
+        with isolated_randomness(replica.seed, net.device, own_module=is_own(net)):
             nets.append(clone(net).initialize())
             # Where ShuffledBatches would draw it.
             order_seeds.append(draw_order_seed())
@@ -113,9 +121,10 @@ def train_stacked(net, X, y, replicas, *, n_classes, bar=None, verbose=0):
         for name in ("callbacks", "train_split", *given):
             del params[name]
         params.update(train_split=None, verbose=int(verbose >= 2))
-    with isolated_randomness(replicas[0].seed, net.device):
+    with training_mode():
         stacked = _StackedNet(**params)
         stacked.order_seeds_, stacked.followers_ = order_seeds, followers
+        stacked.own_ = is_own(net)
         stacked.train(nets, X, y, replicas, n_classes, n_threads, bar)
     for index, (fitted, replica) in enumerate(zip(nets, replicas, strict=True)):
         if not follows:
@@ -181,9 +190,18 @@ class _StackedNet(NeuralNetClassifier):
         self.losses_ = []
         self.going_on_ = np.ones(len(nets), dtype=bool)
         self.stop_ = Event()
-        tensors = [torch.from_numpy(array).to(self.device) for array in (X, y)]
+        tensors = [as_tensor(array).to(self.device) for array in (X, y)]
         self.modules_ = [net.module_ for net in nets]
         self.blocks_ = list(self._blocks(self.modules_, *tensors))
+        with self._randomness():
+            self._train_blocks(X, y, tensors, n_threads)
+        self._write_weights()
+        for follower in self.followers_:
+            follower.end()
+        if bar is not None:  # by the epochs that early stopping saved
+            bar.update((self.max_epochs - len(self.losses_)) * len(nets))
+
+    def _train_blocks(self, X, y, tensors, n_threads):
         for follower in self.followers_:
             follower.begin(X, y, *tensors)
         if _takes_turns(self.blocks_[0].stack):
@@ -197,11 +215,14 @@ class _StackedNet(NeuralNetClassifier):
                     run(self, X, y)
             finally:
                 self.stop_.set()
-        self._write_weights()
-        for follower in self.followers_:
-            follower.end()
-        if bar is not None:  # by the epochs that early stopping saved
-            bar.update((self.max_epochs - len(self.losses_)) * len(nets))
+
+    def _randomness(self):
+        """Return the context in which what has no generator of its own draws."""
+        own = self.own_
+        if own and isinstance(self.blocks_[0].stack, StackedLayers):
+            return nullcontext()
+        seed = self.replicas_[0].seed
+        return isolated_randomness(seed, self.device, own_module=own)
 
     def _blocks(self, modules, X, y):
         batch_size = len(X) if self.batch_size == -1 else min(self.batch_size, len(X))
@@ -354,6 +375,7 @@ class _Block:
         seeds = [replica.seed for replica in replicas]
         self.stack = stack(modules, seeds, batch_size, n_steps)
         self.temperature = X.new_tensor([[[r.temperature]] for r in replicas])
+        self.is_high = any(r.temperature > HIGH_TEMPERATURE for r in replicas)
         alphas = [0 if r.teacher_logits is None else r.alpha for r in replicas]
         self.alpha = X.new_tensor(alphas)[:, None, None]
         self.n_classes = n_classes
@@ -377,6 +399,7 @@ class _Block:
             n_classes=self.n_classes,
             temperature=self.temperature,
             alpha=self.alpha,
+            is_high=self.is_high,
         )
         pairs = zip(chunk.X, targets.by_batch(), strict=True)
         losses = [self._step(X, of_batch) for X, of_batch in pairs]

@@ -1,6 +1,6 @@
 """The two networks, as plain torch modules."""
 
-from torch import nn
+from torch import float32, nn
 
 
 def _mlp(n_features, n_classes, hidden_layer_sizes, dropout=0.0):
@@ -11,11 +11,11 @@ def _mlp(n_features, n_classes, hidden_layer_sizes, dropout=0.0):
     layers = []
     width_in = n_features
     for position, width in enumerate(hidden_layer_sizes, start=1):
-        layers += [nn.Linear(width_in, width), nn.ReLU()]
+        layers += [nn.Linear(width_in, width, dtype=float32), nn.ReLU()]
         if dropout > 0 and position < len(hidden_layer_sizes):
             layers.append(nn.Dropout(dropout))
         width_in = width
-    return nn.Sequential(*layers, nn.Linear(width_in, n_classes))
+    return nn.Sequential(*layers, nn.Linear(width_in, n_classes, dtype=float32))
 
 
 class TeacherModel(nn.Module):

@@ -45,10 +45,17 @@ def mlp_net(
     )
 
 
+def is_own(net):
+    """Tell a net that `mlp_net` has made, in which no code of the user's runs."""
+    settings = net.iterator_train, net.train_split, net.callbacks
+    return settings == (ShuffledBatches, None, None)
+
+
 def checked_widths(hidden_layer_sizes):
     """Return `hidden_layer_sizes` as a tuple of positive ints, or raise."""
     widths = np.atleast_1d(hidden_layer_sizes)
-    if widths.size and (widths.dtype.kind not in "iu" or widths.min() < 1):
+    of_ints = widths.ndim == 1 and widths.dtype.kind in "iu" and (widths >= 1).all()
+    if widths.size and not of_ints:
         raise ValueError(
             "The 'hidden_layer_sizes' parameter must hold positive integers. Got "
             f"{hidden_layer_sizes!r} instead."
@@ -144,7 +151,7 @@ def prepared(net, X, n_classes, name):
     if net.max_epochs < 1:
         raise ValueError(f"max_epochs of {name} must be >= 1. Got {net.max_epochs}.")
     net = _with_sizes(net, X.shape[1], n_classes)
-    with isolated_randomness(0, net.device):
+    with isolated_randomness(0, net.device, own_module=is_own(net)):
         _check_outputs(clone(net).initialize(), X[:2], n_classes, name)
     return net
 
@@ -156,8 +163,8 @@ def _check_outputs(net, X, n_classes, name):
         outputs = net.evaluation_step((to_tensor(X.copy(), net.device), None))
     except RuntimeError as error:
         raise ValueError(
-            f"The module of {name} must take X with {X.shape[1]} features. It failed "
-            f"on {len(X)} rows: {error}"
+            f"The module of {name} must take float32 X with {X.shape[1]} features. It "
+            f"failed on {len(X)} rows: {error}"
         ) from error
     outputs = _first(outputs)
     if outputs.shape != (len(X), n_classes):

@@ -12,7 +12,7 @@ from skorch.callbacks import Callback
 from skorch.utils import to_tensor
 
 from skdistill._training.batches import ShuffledBatches
-from skdistill._training.nets import as_logits
+from skdistill._training.nets import as_logits, is_own
 from skdistill._training.seeds import isolated_randomness
 
 
@@ -41,7 +41,7 @@ def train_net(net, X, y, *, seed, name, loss=None, rows=None, bar=None, verbose=
     """
     net.set_params(verbose=int(verbose >= 2))
     plain_class = type(net)
-    with isolated_randomness(seed, net.device):
+    with isolated_randomness(seed, net.device, own_module=is_own(net)):
         if net.iterator_train is ShuffledBatches:
             # It can take batches from the device, where other loaders take single rows.
             X, y = to_tensor(X, net.device), to_tensor(y, net.device)

@@ -18,6 +18,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader
 
 from skdistill._training.batches import ShuffledBatches
+from skdistill._training.nets import is_own
 from skdistill._training.seeds import isolated_randomness
 from skdistill._training.stacked_modules import stack
 
@@ -117,7 +118,7 @@ def _hears_of_epochs(callback):
 
 
 def _module_reasons(net, X):
-    with isolated_randomness(0, net.device):
+    with isolated_randomness(0, net.device, own_module=is_own(net)):
         modules = [clone(net).initialize().module_ for _ in range(2)]
         name = type(modules[0]).__name__
         parameters = list(modules[0].parameters())
@@ -146,7 +147,7 @@ def _failed_trial(modules, X):
     before = [_attributes(module) for module in modules]
     trial = stack(modules, seeds=[0, 1], n_rows=len(X))
     outputs = trial.forward(X.expand(len(modules), *X.shape)).clone()
-    slope = torch.linspace(-1, 1, outputs.numel(), device=X.device).view_as(outputs)
+    slope = torch.linspace(-1, 1, outputs.numel()).to(outputs).view_as(outputs)
     trial.backward(slope)
     for index, module in enumerate(modules):
         alone = module(X.clone())

@@ -3,7 +3,11 @@ import pytest
 import torch
 
 from skdistill import DistillationLoss
-from skdistill._training.loss import loss_and_gradient, stacked_targets
+from skdistill._training.loss import (
+    HIGH_TEMPERATURE,
+    loss_and_gradient,
+    stacked_targets,
+)
 
 
 def expected_loss(z_student, z_teacher, y, temperature, alpha, weight=None):
@@ -83,15 +87,16 @@ def test_repr_shows_the_settings():
     assert text == "DistillationLoss(temperature=2.0, alpha=0.25)"
 
 
+@pytest.mark.parametrize("high", [False, True])
 @pytest.mark.parametrize("taught", [False, True])
-def test_the_stacked_loss_is_that_of_every_student(taught):
+def test_the_stacked_loss_is_that_of_every_student(taught, high):
     rng = np.random.default_rng(0)
     n_batches, n_students, n_rows, n_classes = 2, 3, 5, 4
     shape = n_batches, n_students, n_rows
     z_student, z_teacher = 3 * torch.tensor(rng.normal(size=(2, *shape, n_classes)))
     y = torch.tensor(rng.integers(n_classes, size=shape))
     weight = torch.tensor(rng.uniform(size=shape))
-    temperatures, alphas = [1.0, 7.0, 1e5], [0.0, 0.4, 1.0]
+    temperatures, alphas = [1.0, 7.0, 1e5 if high else 9.0], [0.0, 0.4, 1.0]
     temperature = torch.tensor(temperatures)[:, None, None]
     alpha = torch.tensor(alphas if taught else [0.0] * 3)[:, None, None]
     targets = stacked_targets(
@@ -101,6 +106,7 @@ def test_the_stacked_loss_is_that_of_every_student(taught):
         n_classes=n_classes,
         temperature=temperature,
         alpha=alpha,
+        is_high=high,
     )
     batches = list(targets.by_batch())
     assert len(batches) == n_batches
@@ -140,6 +146,7 @@ def test_float32_holds_at_every_temperature(temperature, scale):
         n_classes=4,
         temperature=T,
         alpha=torch.ones(1, 1, 1),
+        is_high=temperature > HIGH_TEMPERATURE,
     ).by_batch()
     losses, gradients = loss_and_gradient(z_student[0].float(), targets, T)
     for loss, gradient in [(alone, single.grad), (losses[0], gradients[0])]:
