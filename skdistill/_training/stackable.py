@@ -1,5 +1,8 @@
 """What can be trained as a stack of replicas, and what speaks against it."""
 
+from collections import deque
+
+import numpy as np
 import torch
 from sklearn.base import clone
 from skorch import NeuralNetClassifier
@@ -14,6 +17,7 @@ from skorch.callbacks import (
 from skorch.dataset import Dataset, ValidSplit
 from skorch.utils import to_tensor
 from torch import nn
+from torch.nn.modules.dropout import _DropoutNd
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader
 
@@ -139,36 +143,98 @@ def _module_reasons(net, X):
 def _failed_trial(modules, X):
     """Return how a stack of the modules differs from each alone, if it does.
 
-    Tried without dropout. Hooks, layers that are used twice, and modules that differ in
-    more than parameters need no list of what to look for.
+    Hooks, layers that are used twice, and modules that differ in more than parameters
+    need no list of what to look for. As training mode may be another computation, it is
+    tried too: without the layers of dropout, so that there is something to compare,
+    and with them.
     """
-    for module in modules:
-        module.eval()
-    before = [_attributes(module) for module in modules]
+    for training, dropping in [(False, False), (True, False), (True, True)]:
+        layers = [
+            layer
+            for module in modules
+            for layer in module.train(training).modules()
+            if isinstance(layer, _DropoutNd)
+        ]
+        if dropping and not layers:
+            break
+        for layer in layers:
+            layer.train(dropping)
+        reason = _failed_mode(modules, X)
+        if reason is not None:
+            return reason
+    return None
+
+
+def _failed_mode(modules, X):
+    before = [_Attributes(module) for module in modules]
     trial = stack(modules, seeds=[0, 1], n_rows=len(X))
     outputs = trial.forward(X.expand(len(modules), *X.shape)).clone()
     slope = torch.linspace(-1, 1, outputs.numel()).to(outputs).view_as(outputs)
     trial.backward(slope)
+    if any(attributes.changed() for attributes in before):
+        return "is changed by its forward"
+    pairs = []
+    drawn = False
     for index, module in enumerate(modules):
+        module.zero_grad()
+        generators = _generators(X.device)
         alone = module(X.clone())
         alone.backward(slope[index])
-        pairs = [(alone, outputs[index])]
+        drawn = drawn or generators != _generators(X.device)
+        pairs.append((alone, outputs[index]))
         for parameter, gradients in zip(
             module.parameters(), trial.gradients, strict=True
         ):
             if parameter.grad is not None:
                 pairs.append((parameter.grad, gradients[index]))
-        if not all(torch.allclose(*pair, rtol=1e-3, atol=1e-4) for pair in pairs):
-            return "computes something else in a stack"
-    if [_attributes(module) for module in modules] != before:
+    if any(attributes.changed() for attributes in before):
         return "is changed by its forward"
-    return None
+    # What dropout and noise make of the rows is different each time.
+    same = drawn or all(torch.allclose(*pair, rtol=1e-3, atol=1e-4) for pair in pairs)
+    return None if same else "computes something else in a stack"
 
 
-def _attributes(module):
-    """Return the identities of what a module and its parts hold."""
-    return [
-        {name: id(value) for name, value in {**vars(part), **held}.items()}
-        for part in module.modules()
-        for held in (part._parameters, part._buffers, part._modules)
-    ]
+def _generators(device):
+    """Return the states of torch's generators, which tell whether a module drew."""
+    states = [torch.get_rng_state()]
+    if device.type == "cuda":
+        states.append(torch.cuda.get_rng_state(device))
+    elif device.type == "mps":
+        states.append(torch.mps.get_rng_state())
+    return [state.tolist() for state in states]
+
+
+class _Attributes:
+    """What a module and its parts hold, to tell whether a forward has changed it."""
+
+    def __init__(self, module):
+        self.module = module
+        # Held, as an object that was let go may leave its id to another.
+        self.values, self.marks = self._now()
+
+    def changed(self):
+        return self._now()[1] != self.marks
+
+    def _now(self):
+        values = {
+            (place, name): value
+            for place, part in enumerate(self.module.modules())
+            for held in (vars(part), part._parameters, part._buffers, part._modules)
+            for name, value in held.items()
+            # Their order changes when a stack puts its parameters there.
+            if name not in ("_parameters", "_buffers", "_modules")
+        }
+        return values, {key: _mark(value) for key, value in values.items()}
+
+
+def _mark(value):
+    """Return what changes when an attribute is replaced, or written to in place."""
+    if isinstance(value, torch.Tensor):
+        return id(value), None if value.is_inference() else value._version
+    if isinstance(value, np.ndarray):
+        return id(value), value.tobytes()
+    if isinstance(value, dict):
+        return id(value), [(id(key), _mark(item)) for key, item in value.items()]
+    if isinstance(value, (list, tuple, set, deque)):
+        return id(value), [_mark(item) for item in value]
+    return id(value)

@@ -15,7 +15,7 @@ from skorch.callbacks import (
 from skorch.dataset import ValidSplit
 from torch import nn
 
-from skdistill import TeacherModel
+from skdistill import EnsembleTeacher, TeacherModel
 from skdistill._training.stackable import does_more_than_train, why_not_stacked
 from tests.nets import LogitModule, own_net, user_net
 
@@ -104,6 +104,72 @@ class LearningModule(LogitModule):
         return super().forward(X - self.mean)
 
 
+class CountingModule(LogitModule):
+    """Warms up, by the batches that it has been trained on."""
+
+    calls = 0
+
+    def forward(self, X):
+        if self.training:
+            self.calls += 1
+        return super().forward(X) * min(1, self.calls / 20)
+
+
+class RememberingModule(LogitModule):
+    def forward(self, X):
+        logits = super().forward(X)
+        if self.training:
+            self.last = logits
+        return logits
+
+
+class AppendingModule(LogitModule):
+    def __init__(self, n_features, n_classes):
+        super().__init__(n_features, n_classes)
+        self.seen = {"rows": []}
+
+    def forward(self, X):
+        if self.training:
+            self.seen["rows"].append(len(X))
+        return super().forward(X)
+
+
+class AveragingModule(LogitModule):
+    """Writes to a tensor that is no buffer."""
+
+    def __init__(self, n_features, n_classes):
+        super().__init__(n_features, n_classes)
+        self.n_seen = torch.zeros(())
+
+    def forward(self, X):
+        if self.training:
+            self.n_seen += len(X)
+        return super().forward(X)
+
+
+class DifferentInTraining(LogitModule):
+    """In training mode only, each scales by a number of its own."""
+
+    def __init__(self, n_features, n_classes):
+        super().__init__(n_features, n_classes)
+        self.scale = torch.rand(())
+
+    def forward(self, X):
+        return super().forward(X) * (self.scale if self.training else 1)
+
+
+class DoublingModule(LogitModule):
+    def forward(self, X):
+        logits = super().forward(X)
+        return logits * 2 if self.training else logits
+
+
+class DroppingModule(LogitModule):
+    def forward(self, X):
+        X = nn.functional.dropout(X, 0.5, self.training)
+        return super().forward(X)
+
+
 class NetOfMyOwn(NeuralNetClassifier):
     pass
 
@@ -141,12 +207,17 @@ class NetOfMyOwn(NeuralNetClassifier):
         ({"module": BranchingModule}, "BranchingModule does not work in a stack: "),
         ({"module": UnusedModule}, "UnusedModule does not work in a stack: "),
         ({"module": WithAside}, "WithAside does not work in a stack: "),
-        ({"module": TwiceTheSameLayer}, "TwiceTheSameLayer does not work in a stack"),
+        ({"module": TwiceTheSameLayer}, "TwiceTheSameLayer (does not work|is chang)"),
         ({"module": SparseModule}, "SparseModule computes something else"),
         ({"module": ReversingModule}, "ReversingModule .*(not work|something else)"),
         ({"module": PickingModule}, "PickingModule computes something else"),
         ({"module": KeepingModule}, "KeepingModule is changed by its forward"),
         ({"module": LearningModule}, "LearningModule (is changed|does not work)"),
+        ({"module": CountingModule}, "CountingModule is changed by its forward"),
+        ({"module": RememberingModule}, "RememberingModule is changed by its forward"),
+        ({"module": AppendingModule}, "AppendingModule is changed by its forward"),
+        ({"module": AveragingModule}, "AveragingModule (is changed|does not work)"),
+        ({"module": DifferentInTraining}, "DifferentInTraining computes something"),
         ({"module": LogitModule(6, 2)}, "module is an instance"),
     ],
 )
@@ -186,3 +257,25 @@ def test_a_subclass_of_the_net_is_not_stacked():
 def test_nothing_speaks_against_a_plain_net(callbacks):
     assert why_not_stacked(user_net(callbacks=callbacks), SIX) is None
     assert why_not_stacked(own_net(), SIX) is None
+
+
+@pytest.mark.parametrize("module", [DoublingModule, DroppingModule])
+def test_training_mode_may_be_another_computation(module):
+    assert why_not_stacked(user_net(module), SIX) is None
+
+
+@pytest.mark.parametrize("dropout", [0.001, 0.5, 0.999])
+def test_dropout_does_not_speak_against_stacking(dropout):
+    assert why_not_stacked(own_net(dropout=dropout), SIX) is None
+
+
+@pytest.mark.parametrize("module", [CountingModule, RememberingModule])
+def test_modules_that_training_changes_come_out_as_by_joblib(binary, module):
+    net = user_net(module, max_epochs=6)
+    auto, alone = (
+        EnsembleTeacher(net, 3, engine=engine, random_state=0).fit(*binary)
+        for engine in ("auto", "joblib")
+    )
+    np.testing.assert_array_equal(
+        auto.predict_proba(binary[0]), alone.predict_proba(binary[0])
+    )
