@@ -53,28 +53,42 @@ def load_table(path, target):
 
     The note is text, empty where there is nothing to say.
     """
+    # Labels such as "None" and "NA" are no holes. pandas 3 makes holes of them, even
+    # after a converter, hence the mark in front, which comes off below.
     try:
-        table = pd.read_csv(path, low_memory=False)
+        table = pd.read_csv(path, low_memory=False, converters={target: "=".__add__})
     except Exception as error:
         raise InputError(f"cannot read {path}: {error}") from error
     if target not in table:
         columns = ", ".join(table.columns)
         raise InputError(f"no column {target!r} in {path}; its columns are: {columns}")
-    known = table[target].notna()
-    n_dropped = len(table) - known.sum()
-    dropped = f"Dropped {n_dropped:,} of {len(table):,} rows, which have no {target!r}."
-    note = dropped if n_dropped else ""
+    y = table.pop(target).str[1:]
+    known = y != ""
+    n_dropped = len(y) - known.sum()
+    dropped = f"Dropped {n_dropped:,} of {len(y):,} rows, which have no {target!r}."
     table = table[known].dropna(axis="columns", how="all")
-    if table.shape[1] < 2:
+    if table.empty:
         raise InputError(f"{path} has no rows, or no features beside {target!r}")
-    for column in table.columns[table.isin([np.inf, -np.inf]).any()]:
-        raise InputError(f"column {column!r} of {path} has infinite values")
-    y = table.pop(target).infer_objects()
-    if pd.api.types.is_float_dtype(y) and (y % 1 == 0).all():
-        y = y.astype("int64")
-    if not (pd.api.types.is_integer_dtype(y) or pd.api.types.is_bool_dtype(y)):
-        y = y.astype(str).astype(object)
-    return table, y.to_numpy(), note
+    y = labels_of_text(y[known])
+    for column, values in [*table.items(), (target, y)]:
+        if values.isin([np.inf, -np.inf]).any():
+            raise InputError(f"column {column!r} of {path} has infinite values")
+    return table, y.to_numpy(), dropped if n_dropped else ""
+
+
+def labels_of_text(y):
+    """Return whole numbers or booleans if all labels are such, and text otherwise."""
+    if y.isin(["True", "TRUE", "true", "False", "FALSE", "false"]).all():
+        return y.str.lower() == "true"
+    numbers = pd.to_numeric(y, errors="coerce")
+    if numbers.isna().any():
+        return y.astype(object)
+    if pd.api.types.is_integer_dtype(numbers) or np.isinf(numbers).any():
+        return numbers
+    if (numbers % 1 != 0).any():
+        return numbers.astype(str).astype(object)
+    # Beyond 2**53, floats of different whole numbers can be the same.
+    return numbers.astype("int64") if (abs(numbers) < 2**53).all() else y.astype(object)
 
 
 def table_splits(X, y, seeds, plan):
