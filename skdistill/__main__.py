@@ -81,7 +81,8 @@ def run(options, plan):
         X, y, note = load_table(options.data, options.target)
         if note:
             print(note)
-        splits, preparation = table_splits(X, y, seeds, plan), table_preparation(X)
+        splits = table_splits(X, y, seeds, plan, options.target)
+        preparation = table_preparation(X)
         unit, overlap = "split", 1 / 4
     else:
         splits = [reference_split(seed, plan) for seed in seeds]

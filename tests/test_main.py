@@ -289,7 +289,11 @@ def with_infinity(table):
     [
         (single_class, "single class, 'good'"),
         (with_rare_class, "class 'rare' of the target has 2 of 150 rows, too few"),
-        (with_number_target, "has 1 of 150 rows, too few to split"),
+        (
+            with_number_target,
+            "'kind' looks like a target for regression, with 150 different numbers in "
+            "150 rows; skdistill learns classes",
+        ),
         (with_infinity, "column 'size' of .* has infinite values"),
         (lambda table: table[["kind"]], "no rows, or no features beside 'kind'"),
         (

@@ -30,6 +30,7 @@ Plan = namedtuple(
 REFERENCE = Plan("Reference recipe", 4000, 21000, sys.maxsize, 12, 30, 3, 50, -1)
 QUICK = Plan("Quick run, NOT the reference recipe", 500, 10000, 625, 4, 20, 2, 75, 1)
 MIN_PER_CLASS = 5
+MANY_CLASSES = 20
 
 Repeat = namedtuple("Repeat", "seed scores sizes student")
 
@@ -91,14 +92,22 @@ def labels_of_text(y):
     return numbers.astype("int64") if (abs(numbers) < 2**53).all() else y.astype(object)
 
 
-def table_splits(X, y, seeds, plan):
+def table_splits(X, y, seeds, plan, target="y"):
     """Return one stratified split of a table, four to one, per seed."""
     n_rows = min(len(y), plan.max_rows)
     counts = pd.Series(y).value_counts()
-    rarest, count = counts.index[-1], counts.iloc[-1]
+    # A list has Python's own numbers, which read better in a message.
+    classes = counts.index.tolist()
+    rarest, count = classes[-1], counts.iloc[-1]
     if len(counts) < 2:
         raise InputError(f"the target has a single class, {rarest!r}")
     if count * n_rows < MIN_PER_CLASS * len(y):
+        if looks_like_regression(classes, len(y)):
+            raise InputError(
+                f"column {target!r} looks like a target for regression, with "
+                f"{len(classes):,} different numbers in {len(y):,} rows; skdistill "
+                "learns classes: give a --target with few, or bin this one"
+            )
         raise InputError(
             f"class {rarest!r} of the target has {count:,} of {len(y):,} rows, too few "
             f"to split {n_rows:,}: each class needs {MIN_PER_CLASS} among those"
@@ -107,6 +116,12 @@ def table_splits(X, y, seeds, plan):
     return [
         train_test_split(X, y, **sizes, stratify=y, random_state=seed) for seed in seeds
     ]
+
+
+def looks_like_regression(classes, n_rows):
+    """Return whether the classes are numbers, and too many for names of classes."""
+    numeric = pd.to_numeric(pd.Series(classes), errors="coerce").notna().all()
+    return numeric and len(classes) > min(MANY_CLASSES, n_rows / 2)
 
 
 def table_preparation(X):

@@ -4,11 +4,13 @@ import pytest
 from sklearn.metrics import accuracy_score, log_loss
 
 from skdistill._inspection.experiment import (
+    REFERENCE,
     InputError,
     Plan,
     load_table,
     reference_split,
     row_scores,
+    table_splits,
 )
 
 
@@ -93,3 +95,36 @@ def test_an_infinite_number_among_the_labels_is_an_error(tmp_path):
     path = write_table(tmp_path, ["1", "inf"])
     with pytest.raises(InputError, match="column 'severity' of .* has infinite values"):
         load_table(path, "severity")
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (
+            np.arange(400) // 2,
+            "column 'price' looks like a target for regression, with 200 different "
+            "numbers in 400 rows",
+        ),
+        (
+            np.array([f"{number}.5" for number in range(30)], dtype=object),
+            "column 'price' looks like .* 30 different numbers in 30 rows",
+        ),
+        (np.arange(8), "column 'price' looks like .* 8 different numbers in 8 rows"),
+        (np.repeat([1, 390], [50, 2]), "^class 390 of the target has 2 of 52 rows"),
+        (np.repeat([True, False], [50, 2]), "^class False of the target has 2 of"),
+        (
+            np.array([f"n{number}" for number in range(30)], dtype=object),
+            "^class 'n.*' of the target has 1 of 30 rows",
+        ),
+        (np.repeat(3, 50), "the target has a single class, 3$"),
+    ],
+)
+def test_targets_that_cannot_be_split_are_named_in_plain_words(y, message):
+    with pytest.raises(InputError, match=message):
+        table_splits(np.zeros((len(y), 1)), y, [0], REFERENCE, "price")
+
+
+def test_many_numbers_are_classes_where_each_has_enough_rows():
+    y = np.repeat(np.arange(100), 6)
+    (split,) = table_splits(np.zeros((600, 1)), y, [0], REFERENCE, "price")
+    assert len(set(split[2])) == 100
