@@ -5,13 +5,14 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
-from sklearn.metrics import accuracy_score, log_loss
+from sklearn.metrics import accuracy_score
 
 import skdistill.__main__ as cli
 from skdistill import DistilledClassifier
+from skdistill._inspection import experiment
+from skdistill._inspection.estimates import MODELS
 
-TINY = cli.Plan("Tiny run", 100, 200, 10**6, 2, 2, 2, 3, 1)
+TINY = experiment.Plan("Tiny run", 100, 200, 10**6, 2, 2, 2, 3, 1)
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +65,7 @@ def test_the_reference_experiment_prints_its_tables_and_draws(
         "Tiny run: 100 training rows, 200 test rows, 12 teachers of 1"
     )
     lines = {line.split("  ")[0]: line for line in out.splitlines()}
-    assert {"0", "7", *cli.MODELS.values()} <= set(lines)
+    assert {"0", "7", *MODELS.values()} <= set(lines)
     assert lines["7"].count("±") == 4
     assert lines["distilled student"].count("±") == 3
     assert "95 % intervals over test rows and fits, and over the data seeds\n" in out
@@ -131,11 +132,22 @@ def test_help_in_a_process_of_its_own():
     assert result.stderr == ""
 
 
+def test_a_mistyped_option_does_not_cost_the_import_of_torch():
+    code = """
+import sys, skdistill.__main__
+assert skdistill.__main__.main(["--colour"]) == 2
+print(sorted({"torch", "skorch", "matplotlib"} & set(sys.modules)))
+"""
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
 def test_ctrl_c_leaves_without_a_traceback(monkeypatch, tmp_path, capsys):
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "run_repeat", interrupted)
+    monkeypatch.setattr(experiment, "run_repeat", interrupted)
     assert cli.main(["--output-dir", str(tmp_path)]) == 130
     assert "skdistill: interrupted" in capsys.readouterr().err
 
@@ -207,7 +219,7 @@ def no_training(monkeypatch):
     def run_repeat(*args):
         raise AssertionError("training has started")
 
-    monkeypatch.setattr(cli, "run_repeat", run_repeat)
+    monkeypatch.setattr(experiment, "run_repeat", run_repeat)
 
 
 def the_error(code, capsys):
@@ -277,7 +289,11 @@ def with_infinity(table):
     [
         (single_class, "single class, 'good'"),
         (with_rare_class, "class 'rare' of the target has 2 of 150 rows, too few"),
-        (with_number_target, "has 1 of 150 rows, too few to split"),
+        (
+            with_number_target,
+            "'kind' looks like a target for regression, with 150 different numbers in "
+            "150 rows; skdistill learns classes",
+        ),
         (with_infinity, "column 'size' of .* has infinite values"),
         (lambda table: table[["kind"]], "no rows, or no features beside 'kind'"),
         (
@@ -313,147 +329,3 @@ def test_an_output_folder_that_cannot_be_written(tmp_path, capsys):
     (tmp_path / "file").touch()
     error = the_error(cli.main(["--output-dir", str(tmp_path / "file")]), capsys)
     assert "cannot write to --output-dir" in error
-
-
-# --- Statistics ---------------------------------------------------------------------
-
-
-@pytest.fixture
-def several():
-    """Two related quantities in 6 repeats of 3 fits and 40 rows."""
-    rng = np.random.default_rng(0)
-    level = rng.normal(1.0, 0.2, size=(6, 1, 1, 1))
-    noise = rng.normal(size=(6, 2, 3, 40))
-    return list(level + [[[0.0]], [[1.0]]] + 0.3 * noise)
-
-
-def test_row_scores_are_those_of_scikit_learn():
-    rng = np.random.default_rng(0)
-    proba = rng.dirichlet([1, 1, 1], size=(2, 30))
-    proba[0, 0] = [1, 0, 0]
-    y, choice = rng.integers(3, size=(2, 30))
-    y[0] = 1
-    scores = cli.row_scores(proba, y, choice)
-    assert scores.shape == (3, 2, 30)
-    for fit, (accuracy, loss, agreement) in enumerate(scores.mean(axis=2).T):
-        predicted = proba[fit].argmax(axis=1)
-        assert accuracy == pytest.approx(100 * accuracy_score(y, predicted))
-        assert loss == pytest.approx(log_loss(y, proba[fit], labels=[0, 1, 2]))
-        assert agreement == pytest.approx(100 * (predicted == choice).mean())
-
-
-def test_estimate_of_repeats_without_noise_is_a_t_interval_of_their_means():
-    means = np.random.default_rng(0).normal(size=(6, 2))
-    estimate = cli.estimate([np.tile(mean[:, None, None], (3, 40)) for mean in means])
-    np.testing.assert_allclose(estimate.mean, means.mean(axis=0))
-    low, high = stats.ttest_1samp(means, 0).confidence_interval(0.95)
-    np.testing.assert_allclose(estimate.mean - estimate.half, low)
-    np.testing.assert_allclose(estimate.mean + estimate.half, high)
-
-
-def test_estimate_is_wider_for_splits_that_share_rows():
-    means = np.random.default_rng(0).normal(size=(6, 2))
-    parts = list(means[:, :, None, None])
-    ratio = cli.estimate(parts, overlap=0.25).half / cli.estimate(parts).half
-    np.testing.assert_allclose(ratio, np.sqrt((1 / 6 + 0.25) / (1 / 6)))
-
-
-def test_estimate_of_repeats_that_agree_by_chance_keeps_the_noise_within(several):
-    centred = [part - part.mean(axis=(1, 2), keepdims=True) for part in several]
-    alone = np.array([cli.estimate([part]).cov.diagonal() for part in centred])
-    np.testing.assert_allclose(
-        cli.estimate(centred).cov.diagonal(), alone.sum(axis=0) / 6**2
-    )
-
-
-def test_estimate_adds_the_variances_between_and_within(several):
-    estimate = cli.estimate(several, overlap=0.25)
-    for quantity in range(2):
-        values = np.array([part[quantity] for part in several])
-        variances = [(values.mean(axis=(1, 2)).var(ddof=1) * (1 / 6 + 0.25), 5)]
-        for part in values:
-            variances.append((part.mean(axis=0).var(ddof=1) / 40 / 36, 39))
-            variances.append((part.mean(axis=1).var(ddof=1) / 3 / 36, 2))
-        total = sum(variance for variance, _ in variances)
-        df = total**2 / sum(variance**2 / n for variance, n in variances)
-        half = stats.t.ppf(0.975, df) * np.sqrt(total)
-        assert estimate.mean[quantity] == pytest.approx(values.mean())
-        assert estimate.half[quantity] == pytest.approx(half)
-
-
-def test_estimate_within_one_repeat_adds_rows_and_fits(several):
-    values = several[0]
-    estimate = cli.estimate([values], overlap=0.25)
-    for quantity in range(2):
-        rows = values[quantity].mean(axis=0)
-        fits = values[quantity].mean(axis=1)
-        by_rows, by_fits = rows.var(ddof=1) / 40, fits.var(ddof=1) / 3
-        df = (by_rows + by_fits) ** 2 / (by_rows**2 / 39 + by_fits**2 / 2)
-        half = stats.t.ppf(0.975, df) * np.sqrt(by_rows + by_fits)
-        assert estimate.mean[quantity] == pytest.approx(values[quantity].mean())
-        assert estimate.half[quantity] == pytest.approx(half)
-
-
-def test_estimate_of_one_fit_is_over_its_rows(several):
-    one = several[0][:, :1]
-    estimate = cli.estimate([one])
-    low, high = stats.ttest_1samp(one[:, 0], 0, axis=1).confidence_interval(0.95)
-    np.testing.assert_allclose(estimate.mean - estimate.half, low)
-    np.testing.assert_allclose(estimate.mean + estimate.half, high)
-
-
-def test_estimate_of_a_constant_has_no_width():
-    estimate = cli.estimate([np.ones((3, 1, 20))])
-    np.testing.assert_array_equal(estimate.half, 0)
-
-
-def test_the_ends_of_recovery_are_the_ratios_that_a_t_test_barely_rejects():
-    rng = np.random.default_rng(0)
-    gap = rng.normal(1, 0.3, size=6)
-    gain = 0.6 * gap + rng.normal(0, 0.1, size=6)
-    differences = cli.estimate(list(np.stack([gain, gap], axis=1)[:, :, None, None]))
-    ratio, low, high = cli.recovery(differences)
-    assert ratio == pytest.approx(gain.mean() / gap.mean())
-    assert low < ratio < high
-    for end in (low, high):
-        assert stats.ttest_1samp(gain - end * gap, 0).pvalue == pytest.approx(0.05)
-
-
-def test_recovery_is_not_measurable_where_the_interval_of_the_gap_holds_0():
-    means = np.array([[0.1, -0.2], [0.2, 0.5], [0.1, 0.3]])
-    differences = cli.estimate(list(means[:, :, None, None]))
-    assert differences.mean[1] - differences.half[1] < 0
-    assert cli.recovery(differences) is None
-    assert cli.recovery_text(differences) == "not measurable"
-
-
-def test_recovery_is_not_measurable_of_an_ensemble_worse_than_the_baseline():
-    means = np.array([[-0.1, -1.0], [-0.2, -1.1], [-0.1, -1.05]])
-    assert cli.recovery(cli.estimate(list(means[:, :, None, None]))) is None
-
-
-def test_gain_and_gap_are_paired_within_a_repeat():
-    rng = np.random.default_rng(0)
-    n_fits = {"baseline": 2, "distilled": 2, "single": 4, "ensemble": 1}
-    repeats = [
-        cli.Repeat(
-            seed, {m: rng.random((3, n, 9)) for m, n in n_fits.items()}, {}, None
-        )
-        for seed in range(4)
-    ]
-    accuracy = [{m: repeat.scores[m][0] for m in n_fits} for repeat in repeats]
-    for place, better in enumerate(["distilled", "ensemble"]):
-        differences = [(a[better] - a["baseline"])[None] for a in accuracy]
-        alone = cli.estimate([np.repeat(part, 2, axis=0) for part in differences])
-        together = cli.gain_and_gap(repeats)
-        assert together.mean[place] == pytest.approx(alone.mean[0])
-        assert together.half[place] == pytest.approx(alone.half[0])
-
-
-def test_reference_split_has_the_published_sizes_and_problem():
-    plan = cli.Plan("", 4000, 21000, 0, 12, 30, 3, 50, 1)
-    X_train, X_test, y_train, y_test = cli.reference_split(42, plan)
-    assert X_train.shape == (4000, 20)
-    assert X_test.shape == (21000, 20)
-    assert set(y_train) == set(y_test) == {0, 1}
-    assert abs(y_test.mean() - 0.5) < 0.01

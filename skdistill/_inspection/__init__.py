@@ -1,4 +1,5 @@
-"""What distillation cost and gained: figures with intervals, and pictures of them.
+"""What distillation cost and gained: an experiment, figures with intervals, pictures.
 
-No estimator knows of it, and matplotlib is imported by what draws, when it draws.
+No estimator knows of it. Torch and matplotlib are imported by what needs them, when it
+runs, so that asking for help or a wrong option does not cost their seconds.
 """
