@@ -69,11 +69,13 @@ def test_a_notebook_without_widgets_gets_the_plain_bar_without_a_warning(
     ipython = ModuleType("IPython")
     ipython.get_ipython = lambda: SimpleNamespace(config={"IPKernelApp": {}})
     monkeypatch.setitem(sys.modules, "IPython", ipython)
+    # What the tqdm of today looks for.
+    zmqshell = ModuleType("ipykernel.zmqshell")
+    monkeypatch.setitem(sys.modules, zmqshell.__name__, zmqshell)
     for name in ("ipywidgets", "IPython.html", "IPython.html.widgets"):
         monkeypatch.setitem(sys.modules, name, None)
     for name in ("tqdm.auto", "tqdm.autonotebook", "tqdm.notebook"):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    # Not as errors, which tqdm would catch.
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with epoch_progress(2, description="teacher", verbose=1) as bar:
