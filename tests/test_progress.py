@@ -5,7 +5,16 @@ import time
 import warnings
 from types import ModuleType, SimpleNamespace
 
-from skdistill import _progress
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from skdistill import (
+    DistilledClassifier,
+    DistilledClassifierCV,
+    EnsembleTeacher,
+    _progress,
+)
 from skdistill._progress import epoch_progress
 
 
@@ -82,3 +91,63 @@ def test_a_notebook_without_widgets_gets_the_plain_bar_without_a_warning(
             bar.update(2)
     assert not caught
     assert "2/2" in states_of(terminal)[-1]
+
+
+def fast_states(fit, monkeypatch):
+    """Return all that the bar shows, however fast it moves."""
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    new_bar = _progress._new_bar
+
+    def fast_bar(*args):
+        bar = new_bar(*args)
+        bar.mininterval, bar.miniters, bar.dynamic_miniters = 0, 1, False
+        return bar
+
+    monkeypatch.setattr(_progress, "_new_bar", fast_bar)
+    fit()
+    return states_of(sys.stderr)
+
+
+def test_a_bar_that_stands_still_shows_no_count(binary, monkeypatch):
+    model = DistilledClassifier(make_pipeline(LogisticRegression()), max_epochs=3)
+    model.set_params(verbose=1, random_state=0)
+    states = fast_states(lambda: model.fit(*binary), monkeypatch)
+    assert states[0] == "teacher Pipeline ..."
+    assert [state[:9] for state in states[1:]] == ["student: "] * (len(states) - 1)
+    assert "3/3" in states[-1]
+
+
+def test_a_teacher_of_networks_counts(binary, monkeypatch):
+    teacher = EnsembleTeacher(n_estimators=2, max_epochs=5, random_state=0)
+    model = DistilledClassifier(teacher, max_epochs=3, verbose=1, random_state=0)
+    states = fast_states(lambda: model.fit(*binary), monkeypatch)
+    counting = [state for state in states if state.startswith("teacher:")]
+    assert any("10/13" in state for state in counting)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_the_bar_of_a_search_moves(binary, monkeypatch, capfd, n_jobs):
+    model = DistilledClassifierCV(
+        LogisticRegression(),
+        temperatures=[1.0, 4.0],
+        alphas=[0.5],
+        cv=4,
+        max_epochs=5,
+        verbose=1,
+        random_state=0,
+        n_jobs=n_jobs,
+    )
+    states = fast_states(lambda: model.fit(*binary), monkeypatch)
+    total = 2 * 4 * 5
+    if n_jobs == 1:
+        assert any("teacher LogisticRegression, fold 3 of 4" in s for s in states)
+        doing, n_moves = "students", 5
+    else:
+        assert "4 folds in 2 jobs ..." in states
+        doing, n_moves = "4 folds in 2 jobs", 2
+    for n in range(1, n_moves + 1):
+        assert any(f"{doing}: {n / n_moves:>4.0%}|" in state for state in states)
+    assert f"{total + 5}/{total + 5}" in states[-1]
+    # Nothing from the processes.
+    assert capfd.readouterr() == ("", "")
+    assert model.best_estimator_.verbose == 1
