@@ -1,5 +1,7 @@
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -29,3 +31,15 @@ def test_public_names_are_there():
 def test_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="'skdistill' has no attribute 'Teacher'"):
         skdistill.Teacher  # noqa: B018
+
+
+def test_type_checkers_see_the_public_names():
+    tree = ast.parse(Path(skdistill.__file__).read_text(encoding="utf-8"))
+    (guarded,) = (
+        node.body
+        for node in tree.body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    )
+    seen = {name.name: node.module for node in guarded for name in node.names}
+    assert seen == skdistill._PUBLIC
+    assert skdistill.__all__ == sorted(seen)
