@@ -1,4 +1,5 @@
 import ast
+import doctest
 import subprocess
 import sys
 from pathlib import Path
@@ -43,3 +44,13 @@ def test_type_checkers_see_the_public_names():
     seen = {name.name: node.module for node in guarded for name in node.names}
     assert seen == skdistill._PUBLIC
     assert skdistill.__all__ == sorted(seen)
+
+
+def test_readme_needs_no_options_of_doctest():
+    # Run elsewhere, with options that let "..." stand for anything.
+    readme = Path(__file__).parents[1] / "README.md"
+    if not readme.exists():
+        pytest.skip("the README is not there")
+    examples = doctest.DocTestParser().get_examples(readme.read_text(encoding="utf-8"))
+    assert len(examples) > 10
+    assert [example.source for example in examples if "..." in example.want] == []
