@@ -1,7 +1,17 @@
 """Knowledge distillation for scikit-learn: one small model for a big ensemble."""
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    # For type checkers and editors, which cannot look into __getattr__.
+    from skdistill._distilled import DistilledClassifier
+    from skdistill._ensemble import EnsembleTeacher
+    from skdistill._inspection.search_display import SearchDisplay
+    from skdistill._one_standard_error import one_standard_error
+    from skdistill._search import DistilledClassifierCV
+    from skdistill._training.loss import DistillationLoss
+    from skdistill._training.modules import StudentModel, TeacherModel
 
 __version__ = "0.1.0.dev0"
 
@@ -16,7 +26,17 @@ _PUBLIC = {
     "one_standard_error": "skdistill._one_standard_error",
 }
 
-__all__ = sorted(_PUBLIC)
+# Written out, as type checkers do not run this.
+__all__ = [
+    "DistillationLoss",
+    "DistilledClassifier",
+    "DistilledClassifierCV",
+    "EnsembleTeacher",
+    "SearchDisplay",
+    "StudentModel",
+    "TeacherModel",
+    "one_standard_error",
+]
 
 # A pickled network names it, too.
 _PICKLED = {**_PUBLIC, "ShuffledBatches": "skdistill._training.batches"}

@@ -12,7 +12,7 @@ from skorch import NeuralNet
 from skdistill._ensemble import EnsembleTeacher
 from skdistill._pickling import VersionedPickleMixin
 from skdistill._prediction import LogitsClassifierMixin
-from skdistill._progress import epoch_progress
+from skdistill._progress import describe, epoch_progress
 from skdistill._sklearn import HasMethods, Interval, _fit_context, _routing_enabled
 from skdistill._students.network import keep_student, student_name, unfitted_student
 from skdistill._targets.given import checked_soft_targets
@@ -276,13 +276,17 @@ class DistilledClassifier(
             net = unfitted_student(self, X_student, len(self.classes_))
             check_teacher(self.teacher)
             teacher_seed, student_seed = draw_seeds(self.random_state, 2)
+            # An EnsembleTeacher makes it count.
             with epoch_progress(
-                net.max_epochs, description="teacher", verbose=self.verbose
+                net.max_epochs,
+                description=f"teacher {type(chosen_teacher(self)).__name__}",
+                verbose=self.verbose,
+                counts=False,
             ) as bar:
                 self.teacher_, logits = self._fit_teacher(
                     X, self.classes_[y_index], sample_weight, soft_targets, teacher_seed
                 )
-                bar.set_description("student")
+                describe(bar, "student")
                 self._fit_student(
                     net, X_student, y_index, weight, logits, student_seed, bar
                 )

@@ -8,7 +8,7 @@ from sklearn.utils import _safe_indexing
 
 from skdistill._distilled import chosen_teacher
 from skdistill._ensemble import EnsembleTeacher, fitted_on_subsets
-from skdistill._progress import epoch_progress
+from skdistill._progress import describe, epoch_progress
 from skdistill._students.network import keep_student, unfitted_student
 from skdistill._targets.logits import teacher_logits
 from skdistill._targets.teacher import (
@@ -80,15 +80,34 @@ def train_candidates(model, data, folds, pairs, n_jobs):
     ]
     # The refit draws the same from it.
     seeds = draw_seeds(deepcopy(model.random_state), 2)
-    trained = Parallel(n_jobs=n_jobs)(
-        delayed(_train_part)(model, data, part, pairs, seeds) for part in parts
+    # The bar of this process does not move in others: see `_shown`.
+    verbose = 0 if n_parts > 1 and model.verbose == 1 else model.verbose
+    trained = Parallel(n_jobs=n_jobs, return_as="generator")(
+        delayed(_train_part)(model, data, part, pairs, seeds, verbose) for part in parts
     )
+    if verbose != model.verbose:
+        trained = _shown(trained, model, data, parts, len(pairs))
+    trained = list(trained)
     models = {
         rows.tobytes(): of_fold
         for part, (of_folds, _) in zip(parts, trained, strict=True)
         for rows, of_fold in zip(part, of_folds, strict=True)
     }
     return models, trained[0][1]
+
+
+def _shown(trained, model, data, parts, n_pairs):
+    """Return what the jobs do; whenever one of them is done, the bar moves."""
+    net = unfitted_student(model, data.X_student, len(model.classes_))
+    sizes = [len(part) * n_pairs * net.max_epochs for part in parts]
+    doing = f"{sum(map(len, parts))} folds in {len(parts)} jobs"
+    done = []
+    with epoch_progress(sum(sizes), description=doing, verbose=1, counts=False) as bar:
+        for size, part in zip(sizes, trained, strict=True):
+            done.append(part)
+            describe(bar, doing)
+            bar.update(size)
+    return done
 
 
 def _on_cpu(model):
@@ -102,7 +121,7 @@ def _on_cpu(model):
     return not {"cuda", "mps", "gpu"} & set(devices)
 
 
-def _train_part(model, data, folds, pairs, seeds):
+def _train_part(model, data, folds, pairs, seeds, verbose):
     """Do what `train_candidates` does for folds that have the same classes.
 
     Returns
@@ -127,15 +146,15 @@ def _train_part(model, data, folds, pairs, seeds):
     trained_as = {pair: pair if pair[1] > 0 else of_labels for pair in pairs}
     trained = list(dict.fromkeys(trained_as.values()))
     n_epochs = len(folds) * len(trained) * net.max_epochs
-    with epoch_progress(n_epochs, description="students", verbose=model.verbose) as bar:
+    with epoch_progress(n_epochs, description="students", verbose=verbose) as bar:
         subsets = [data.subset(rows, data.sample_weight) for rows in folds]
         teachers, engine = [None] * len(folds), None
         if any(alpha > 0 for _, alpha in pairs):
-            teachers, engine = _fold_teachers(model, data, y, folds, seeds[0])
+            teachers, engine = _fold_teachers(model, data, y, folds, seeds[0], bar)
             for subset, teacher in zip(subsets, teachers, strict=True):
                 X, _, _ = data.of_teacher(subset["rows"])
                 subset["teacher_logits"] = teacher_logits(teacher, X, model.classes_)
-            bar.set_description("students")
+            describe(bar, "students")
         replicas = [
             Replica(
                 f"the student for temperature={temperature}, alpha={alpha}",
@@ -154,7 +173,7 @@ def _train_part(model, data, folds, pairs, seeds):
             replicas,
             n_classes=len(model.classes_),
             bar=bar,
-            verbose=model.verbose,
+            verbose=verbose,
         )
     nets, models = iter(nets), []
     for teacher in teachers:
@@ -168,7 +187,7 @@ def _train_part(model, data, folds, pairs, seeds):
     return models, {"teachers": engine, "students": engine_of_students}
 
 
-def _fold_teachers(model, data, y, folds, seed):
+def _fold_teachers(model, data, y, folds, seed, bar):
     """Return the fitted teacher of every fold, and how they were trained."""
     given, seeds = chosen_teacher(model), (model.random_state, seed)
     teacher = _unfitted(given, seeds)
@@ -179,7 +198,10 @@ def _fold_teachers(model, data, y, folds, seed):
         if teachers is not None:
             return teachers, "vectorized"
     teachers = []
-    for rows in folds:
+    for n, rows in enumerate(folds, 1):
+        # An EnsembleTeacher makes it count.
+        doing = f"teacher {type(given).__name__}, fold {n} of {len(folds)}"
+        describe(bar, doing, counts=False)
         X, labels, fit_params = data.of_teacher(rows)
         teachers.append(_unfitted(given, seeds).fit(X, labels, **fit_params))
     return teachers, "joblib"
