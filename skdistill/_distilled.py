@@ -243,9 +243,10 @@ class DistilledClassifier(
         soft_targets : array-like of shape (n_samples, n_classes), default=None
             Class probabilities to learn from in place of a teacher's, such as another
             model's `predict_proba`, columns in the sorted order of the classes in
-            `y`; those of a DataFrame may be named as the classes, in any order. They
-            are smoothed and softened as a teacher's would be, so give them as they
-            are, at temperature 1.
+            `y`. Those of a DataFrame may be named as the classes, and are lined up as
+            a teacher's then, so that a fold may lack a class. They are smoothed and
+            softened as a teacher's would be, so give them as they are, at
+            temperature 1.
 
         Returns
         -------
