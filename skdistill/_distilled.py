@@ -17,6 +17,7 @@ from skdistill._students.network import keep_student, student_name, unfitted_stu
 from skdistill._targets.given import checked_soft_targets
 from skdistill._targets.logits import proba_to_logits
 from skdistill._targets.teacher import (
+    check_fit_params,
     check_teacher,
     taught_once,
     teacher_fit_params,
@@ -226,7 +227,7 @@ class DistilledClassifier(
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None, soft_targets=None):
+    def fit(self, X, y, sample_weight=None, soft_targets=None, **fit_params):
         """Fit the teacher and train the student on its soft targets.
 
         Parameters
@@ -247,6 +248,10 @@ class DistilledClassifier(
             a teacher's then, so that a fold may lack a class. They are smoothed and
             softened as a teacher's would be, so give them as they are, at
             temperature 1.
+        **fit_params : dict
+            What else the teacher's `fit` is to get, under the names it has there; with
+            scikit-learn's metadata routing enabled, under those the teacher requests.
+            Without effect where no teacher is fitted.
 
         Returns
         -------
@@ -258,6 +263,8 @@ class DistilledClassifier(
         ValueError
             If a parameter or the data is invalid, before any training; or if the
             student's loss stops being finite. The estimator is then as it was.
+        TypeError
+            If the teacher takes no such `fit_params`, before any training.
         """
         with all_or_nothing(self):
             X_student, y_index, weight = validate_classification(
@@ -269,12 +276,18 @@ class DistilledClassifier(
                 )
             net = unfitted_student(self, X_student, len(self.classes_))
             check_teacher(self.teacher)
+            check_fit_params(self, chosen_teacher(self), fit_params)
             teacher_seed, student_seed = draw_seeds(self.random_state, 2)
             with epoch_progress(
                 net.max_epochs, description="teacher", verbose=self.verbose
             ) as bar:
                 self.teacher_, logits = self._fit_teacher(
-                    X, self.classes_[y_index], sample_weight, soft_targets, teacher_seed
+                    X,
+                    self.classes_[y_index],
+                    sample_weight,
+                    soft_targets,
+                    fit_params,
+                    teacher_seed,
                 )
                 bar.set_description("student")
                 self._fit_student(
@@ -282,7 +295,7 @@ class DistilledClassifier(
                 )
         return self
 
-    def _fit_teacher(self, X, y, sample_weight, soft_targets, seed):
+    def _fit_teacher(self, X, y, sample_weight, soft_targets, fit_params, seed):
         """Return the fitted teacher and its logits; None where none are needed."""
         if self.alpha == 0:
             return None, None
@@ -290,7 +303,7 @@ class DistilledClassifier(
             return None, proba_to_logits(soft_targets).astype(np.float32)
         given = chosen_teacher(self)
         teacher = unfitted_teacher(given, random_state=self.random_state, seed=seed)
-        fit_params = teacher_fit_params(self, teacher, sample_weight)
+        fit_params = teacher_fit_params(self, teacher, sample_weight, fit_params)
         return taught_once(
             self.memory,
             given,

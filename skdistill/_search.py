@@ -8,8 +8,9 @@ from joblib import parallel_config
 from joblib.parallel import get_active_backend
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.metrics import check_scoring, get_scorer_names
-from sklearn.model_selection import GridSearchCV, check_cv
+from sklearn.model_selection import GridSearchCV
 from sklearn.utils import indexable
+from sklearn.utils.metadata_routing import MethodMapping
 from sklearn.utils.validation import check_is_fitted
 
 from skdistill._distilled import (
@@ -19,10 +20,15 @@ from skdistill._distilled import (
 )
 from skdistill._prediction import LogitsClassifierMixin
 from skdistill._progress import epoch_progress
-from skdistill._search_folds import Data, train_candidates
+from skdistill._search_folds import Data, folds_of, train_candidates
 from skdistill._sklearn import StrOptions, _fit_context, _routing_enabled
 from skdistill._students.network import unfitted_student
-from skdistill._targets.teacher import check_teacher, teacher_fit_params
+from skdistill._targets.teacher import (
+    check_fit_params,
+    check_teacher,
+    metadata_for_teacher,
+    teacher_fit_params,
+)
 from skdistill._validation import all_or_nothing, copy_form, validate_classification
 
 _SHARED = (
@@ -165,6 +171,9 @@ class DistilledClassifierCV(
     ['alpha', 'temperature']
     """
 
+    # With metadata routing, they go to the splitter and the teacher as these request.
+    __metadata_request__fit = {"groups": False}
+
     _parameter_constraints = {
         **{name: DistilledClassifier._parameter_constraints[name] for name in _SHARED},
         "temperatures": ["array-like"],
@@ -221,7 +230,7 @@ class DistilledClassifierCV(
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(self, X, y, sample_weight=None, groups=None, **fit_params):
         """Choose temperature and alpha, and fit the choice on all rows.
 
         Parameters
@@ -236,7 +245,11 @@ class DistilledClassifierCV(
             and in the scores, where scikit-learn's `GridSearchCV` hands them to the
             scorer.
         groups : array-like of shape (n_samples,), default=None
-            Groups of the rows, for a `cv` that keeps them together.
+            Groups of the rows, for a `cv` that keeps them together, and for a teacher
+            that takes them, such as a search with such a `cv` of its own.
+        **fit_params : dict
+            What else the teacher's `fit` is to get, as in `DistilledClassifier`. What
+            has a value for every row is cut for each fold.
 
         Returns
         -------
@@ -248,6 +261,8 @@ class DistilledClassifierCV(
         ValueError
             If a parameter or the data is invalid, before any training; or if the
             loss of a network stops being finite. The estimator is then as it was.
+        TypeError
+            If the teacher takes no such `fit_params`, before any training.
         """
         with all_or_nothing(self):
             for name in [name for name in vars(self) if name.endswith("_")]:
@@ -256,16 +271,18 @@ class DistilledClassifierCV(
             X, sample_weight = indexable(X, sample_weight)
             y = self.classes_[y_index]
             model = self._checked_model(X_student)
-            splits = list(check_cv(self.cv, y, classifier=True).split(X, y, groups))
+            teacher = chosen_teacher(self)
+            check_fit_params(self, teacher, fit_params)
+            splits = folds_of(self, X, y, groups, fit_params)
             rows = np.arange(len(y))
             grid = self._checked_grid(model)
+            metadata = metadata_for_teacher(teacher, groups, fit_params)
             fit_params = {}
             if max(grid["alpha"]) > 0:
-                teacher = chosen_teacher(self)
-                fit_params = teacher_fit_params(self, teacher, sample_weight)
+                fit_params = teacher_fit_params(self, teacher, sample_weight, metadata)
             candidates = _Candidates(
                 model,
-                Data(X, X_student, y, sample_weight, fit_params),
+                Data(X, X_student, y, sample_weight, fit_params, metadata),
                 [rows[train] for train, _ in splits],
                 [(t, a) for a in grid["alpha"] for t in grid["temperature"]],
                 self.n_jobs,
@@ -392,9 +409,11 @@ class DistilledClassifierCV(
         Returns
         -------
         MetadataRouter
-            What `fit` takes itself and what it hands to the teacher's `fit`.
+            What `fit` takes itself, what it hands to the teacher's `fit` and what to
+            the splitter of `cv`.
         """
-        return routing_to_teacher(self)
+        mapping = MethodMapping().add(caller="fit", callee="split")
+        return routing_to_teacher(self).add(splitter=self.cv, method_mapping=mapping)
 
 
 class _Candidate(DistilledClassifier):
@@ -451,6 +470,7 @@ class _Candidates:
         if of_fold is not None:
             return of_fold[temperature, alpha]
         model = clone(self.model).set_params(temperature=temperature, alpha=alpha)
+        data = self.data
         return model.fit(
-            self.data.X, self.data.y, sample_weight=self.data.sample_weight
+            data.X, data.y, sample_weight=data.sample_weight, **data.metadata
         )
