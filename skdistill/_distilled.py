@@ -29,6 +29,7 @@ from skdistill._validation import (
     all_or_nothing,
     draw_seeds,
     validate_classification,
+    warn_unscaled,
     without_weightless,
 )
 
@@ -277,6 +278,8 @@ class DistilledClassifier(
             net = unfitted_student(self, X_student, len(self.classes_))
             check_teacher(self.teacher)
             check_fit_params(self, chosen_teacher(self), fit_params)
+            if self.student is None:
+                warn_unscaled(self, X_student)
             teacher_seed, student_seed = draw_seeds(self.random_state, 2)
             with epoch_progress(
                 net.max_epochs, description="teacher", verbose=self.verbose

@@ -29,7 +29,12 @@ from skdistill._targets.teacher import (
     metadata_for_teacher,
     teacher_fit_params,
 )
-from skdistill._validation import all_or_nothing, copy_form, validate_classification
+from skdistill._validation import (
+    all_or_nothing,
+    copy_form,
+    validate_classification,
+    warn_unscaled,
+)
 
 _SHARED = (
     "teacher",
@@ -276,6 +281,8 @@ class DistilledClassifierCV(
             splits = folds_of(self, X, y, groups, fit_params)
             rows = np.arange(len(y))
             grid = self._checked_grid(model)
+            if self.student is None:
+                warn_unscaled(self, X_student)
             metadata = metadata_for_teacher(teacher, groups, fit_params)
             fit_params = {}
             if max(grid["alpha"]) > 0:
