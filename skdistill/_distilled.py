@@ -18,6 +18,7 @@ from skdistill._students.network import keep_student, student_name, unfitted_stu
 from skdistill._targets.given import checked_soft_targets
 from skdistill._targets.logits import proba_to_logits
 from skdistill._targets.teacher import (
+    check_fit_params,
     check_teacher,
     taught_once,
     teacher_fit_params,
@@ -29,6 +30,7 @@ from skdistill._validation import (
     all_or_nothing,
     draw_seeds,
     validate_classification,
+    warn_unscaled,
     without_weightless,
 )
 
@@ -233,7 +235,7 @@ class DistilledClassifier(
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None, soft_targets=None):
+    def fit(self, X, y, sample_weight=None, soft_targets=None, **fit_params):
         """Fit the teacher and train the student on its soft targets.
 
         Parameters
@@ -250,9 +252,14 @@ class DistilledClassifier(
         soft_targets : array-like of shape (n_samples, n_classes), default=None
             Class probabilities to learn from in place of a teacher's, such as another
             model's `predict_proba`, columns in the sorted order of the classes in
-            `y`; those of a DataFrame may be named as the classes, in any order. They
-            are smoothed and softened as a teacher's would be, so give them as they
-            are, at temperature 1.
+            `y`. Those of a DataFrame may be named as the classes, and are lined up as
+            a teacher's then, so that a fold may lack a class. They are smoothed and
+            softened as a teacher's would be, so give them as they are, at
+            temperature 1.
+        **fit_params : dict
+            What else the teacher's `fit` is to get, under the names it has there; with
+            scikit-learn's metadata routing enabled, under those the teacher requests.
+            Without effect where no teacher is fitted.
 
         Returns
         -------
@@ -264,6 +271,8 @@ class DistilledClassifier(
         ValueError
             If a parameter or the data is invalid, before any training; or if the
             student's loss stops being finite. The estimator is then as it was.
+        TypeError
+            If the teacher takes no such `fit_params`, before any training.
         """
         with all_or_nothing(self):
             X_student, y_index, weight = validate_classification(
@@ -275,6 +284,9 @@ class DistilledClassifier(
                 )
             net = unfitted_student(self, X_student, len(self.classes_))
             check_teacher(self.teacher)
+            check_fit_params(self, chosen_teacher(self), fit_params)
+            if self.student is None:
+                warn_unscaled(self, X_student)
             teacher_seed, student_seed = draw_seeds(self.random_state, 2)
             # An EnsembleTeacher makes it count.
             with epoch_progress(
@@ -284,7 +296,12 @@ class DistilledClassifier(
                 counts=False,
             ) as bar:
                 self.teacher_, logits = self._fit_teacher(
-                    X, self.classes_[y_index], sample_weight, soft_targets, teacher_seed
+                    X,
+                    self.classes_[y_index],
+                    sample_weight,
+                    soft_targets,
+                    fit_params,
+                    teacher_seed,
                 )
                 describe(bar, "student")
                 self._fit_student(
@@ -292,7 +309,7 @@ class DistilledClassifier(
                 )
         return self
 
-    def _fit_teacher(self, X, y, sample_weight, soft_targets, seed):
+    def _fit_teacher(self, X, y, sample_weight, soft_targets, fit_params, seed):
         """Return the fitted teacher and its logits; None where none are needed."""
         if self.alpha == 0:
             return None, None
@@ -300,7 +317,7 @@ class DistilledClassifier(
             return None, proba_to_logits(soft_targets).astype(np.float32)
         given = chosen_teacher(self)
         teacher = unfitted_teacher(given, random_state=self.random_state, seed=seed)
-        fit_params = teacher_fit_params(self, teacher, sample_weight)
+        fit_params = teacher_fit_params(self, teacher, sample_weight, fit_params)
         return taught_once(
             self.memory,
             given,

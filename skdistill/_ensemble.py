@@ -24,6 +24,7 @@ from skdistill._validation import (
     draw_seeds,
     refuse_overridden,
     validate_classification,
+    warn_unscaled,
     without_weightless,
 )
 
@@ -216,6 +217,8 @@ class EnsembleTeacher(
             X, y, sample_weight = validate_classification(self, X, y, sample_weight)
             net = self._member(X)
             self.engine_ = self._chosen_engine(net, X)
+            if self.estimator is None:
+                warn_unscaled(self, X)
             X, y, rows = without_weightless(X, y, sample_weight=sample_weight)
             total = self.n_estimators * net.max_epochs
             with epoch_progress(

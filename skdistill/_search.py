@@ -5,8 +5,8 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.metrics import check_scoring, get_scorer_names
-from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
+from sklearn.utils.metadata_routing import MethodMapping
 from sklearn.utils.validation import check_is_fitted
 
 from skdistill._distilled import (
@@ -18,16 +18,26 @@ from skdistill._pickling import VersionedPickleMixin
 from skdistill._prediction import LogitsClassifierMixin, NeedsRefit
 from skdistill._progress import epoch_progress
 from skdistill._search_candidates import Candidates, checked_grid
-from skdistill._search_folds import Data
+from skdistill._search_folds import Data, folds_of
 from skdistill._sklearn import StrOptions, _fit_context
 from skdistill._students.network import (
     NETWORK_PARAMETERS,
     keep_student,
     unfitted_student,
 )
-from skdistill._targets.teacher import check_teacher, teacher_fit_params
+from skdistill._targets.teacher import (
+    check_fit_params,
+    check_teacher,
+    metadata_for_teacher,
+    teacher_fit_params,
+)
 from skdistill._training.nets import net_logits
-from skdistill._validation import all_or_nothing, copy_form, validate_classification
+from skdistill._validation import (
+    all_or_nothing,
+    copy_form,
+    validate_classification,
+    warn_unscaled,
+)
 
 _SHARED = ("teacher", "student", *NETWORK_PARAMETERS, "random_state", "verbose")
 
@@ -172,6 +182,9 @@ class DistilledClassifierCV(
 
     __module__ = "skdistill"  # where it is pickled from
 
+    # With metadata routing, they go to the splitter and the teacher as these request.
+    __metadata_request__fit = {"groups": False}
+
     _parameter_constraints = {
         **{name: DistilledClassifier._parameter_constraints[name] for name in _SHARED},
         "temperatures": ["array-like"],
@@ -231,7 +244,7 @@ class DistilledClassifierCV(
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(self, X, y, sample_weight=None, groups=None, **fit_params):
         """Choose temperature and alpha, and fit the choice on all rows.
 
         Parameters
@@ -246,7 +259,11 @@ class DistilledClassifierCV(
             and in the scores, where scikit-learn's `GridSearchCV` hands them to the
             scorer.
         groups : array-like of shape (n_samples,), default=None
-            Groups of the rows, for a `cv` that keeps them together.
+            Groups of the rows, for a `cv` that keeps them together, and for a teacher
+            that takes them, such as a search with such a `cv` of its own.
+        **fit_params : dict
+            What else the teacher's `fit` is to get, as in `DistilledClassifier`. What
+            has a value for every row is cut for each fold.
 
         Returns
         -------
@@ -258,6 +275,8 @@ class DistilledClassifierCV(
         ValueError
             If a parameter or the data is invalid, before any training; or if the
             loss of a network stops being finite. The estimator is then as it was.
+        TypeError
+            If the teacher takes no such `fit_params`, before any training.
         """
         with all_or_nothing(self):
             for name in [name for name in vars(self) if name.endswith("_")]:
@@ -266,13 +285,17 @@ class DistilledClassifierCV(
             X, sample_weight = indexable(X, sample_weight)
             y = self.classes_[y_index]
             model = self._checked_model(X_student)
-            splits = list(check_cv(self.cv, y, classifier=True).split(X, y, groups))
+            teacher = chosen_teacher(self)
+            check_fit_params(self, teacher, fit_params)
+            splits = folds_of(self, X, y, groups, fit_params)
             grid = checked_grid(self.temperatures, self.alphas)
+            if self.student is None:
+                warn_unscaled(self, X_student)
+            metadata = metadata_for_teacher(teacher, groups, fit_params)
             fit_params = {}
             if max(grid["alpha"]) > 0:
-                teacher = chosen_teacher(self)
-                fit_params = teacher_fit_params(self, teacher, sample_weight)
-            data = Data(X, X_student, y, sample_weight, fit_params)
+                fit_params = teacher_fit_params(self, teacher, sample_weight, metadata)
+            data = Data(X, X_student, y, sample_weight, fit_params, metadata)
             candidates = Candidates(model, data, grid, splits, self.n_jobs)
             with epoch_progress(0, description="search", verbose=self.verbose):
                 search = candidates.searched(
@@ -365,6 +388,8 @@ class DistilledClassifierCV(
         Returns
         -------
         MetadataRouter
-            What `fit` takes itself and what it hands to the teacher's `fit`.
+            What `fit` takes itself, what it hands to the teacher's `fit` and what to
+            the splitter of `cv`.
         """
-        return routing_to_teacher(self)
+        mapping = MethodMapping().add(caller="fit", callee="split")
+        return routing_to_teacher(self).add(splitter=self.cv, method_mapping=mapping)

@@ -109,8 +109,9 @@ class Candidates:
         if of_fold is not None:
             return of_fold[temperature, alpha]
         model = clone(self.model).set_params(temperature=temperature, alpha=alpha)
+        data = self.data
         return model.fit(
-            self.data.X, self.data.y, sample_weight=self.data.sample_weight
+            data.X, data.y, sample_weight=data.sample_weight, **data.metadata
         )
 
 

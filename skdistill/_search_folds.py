@@ -4,11 +4,14 @@ from copy import copy, deepcopy
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
+from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing
+from sklearn.utils.metadata_routing import process_routing
 
 from skdistill._distilled import chosen_teacher
 from skdistill._ensemble import EnsembleTeacher, fitted_on_subsets
 from skdistill._progress import describe, epoch_progress
+from skdistill._sklearn import _routing_enabled
 from skdistill._students.network import keep_student, unfitted_student
 from skdistill._targets.logits import teacher_logits
 from skdistill._targets.teacher import (
@@ -23,13 +26,14 @@ from skdistill._validation import draw_seeds, ends_in, validated_weight
 class Data:
     """What all folds are made of. `y` has labels, `X_student` is float32.
 
-    `fit_params` is what the teacher's `fit` is given for all rows beside X and y.
+    `fit_params` is what the teacher's `fit` is given for all rows beside X and y;
+    `metadata` is what that of a `DistilledClassifier` is, for the same.
     """
 
-    def __init__(self, X, X_student, y, sample_weight, fit_params):
+    def __init__(self, X, X_student, y, sample_weight, fit_params, metadata):
         self.X, self.X_student = X, X_student
         self.y, self.sample_weight = y, sample_weight
-        self.fit_params = fit_params
+        self.fit_params, self.metadata = fit_params, metadata
 
     def of_teacher(self, rows):
         """Return some of the rows as the caller gave them, for any teacher."""
@@ -43,6 +47,16 @@ class Data:
         weight = _safe_indexing(sample_weight, rows)
         weight = validated_weight(weight, self.X_student[rows])
         return {"rows": rows[weight > 0], "sample_weight": weight[weight > 0]}
+
+
+def folds_of(search, X, y, groups, fit_params):
+    """Return the training and test rows of every fold of `search`."""
+    if _routing_enabled():
+        given = fit_params if groups is None else {**fit_params, "groups": groups}
+        params = process_routing(search, "fit", **given).splitter.split
+    else:
+        params = {"groups": groups}
+    return list(check_cv(search.cv, y, classifier=True).split(X, y, **params))
 
 
 def train_candidates(model, data, folds, pairs, n_jobs):

@@ -1,29 +1,28 @@
 """Soft targets that the caller brings, checked."""
 
 import numpy as np
+import pandas as pd
 from sklearn.utils import check_array
+
+from skdistill._targets.logits import align_proba
 
 
 def checked_soft_targets(soft_targets, n_samples, classes):
-    """Return the probabilities, a column for each of `classes`, or raise."""
+    """Return the probabilities, a column for each of `classes`, or raise.
+
+    Columns that have names are lined up as those of a teacher are.
+    """
     proba = check_array(
         soft_targets, dtype=np.float64, input_name="soft_targets", ensure_2d=False
     )
-    expected = (n_samples, len(classes))
-    if proba.shape != expected:
+    names = _names(soft_targets)
+    n_columns = len(classes) if names is None else len(names)
+    if proba.shape != (n_samples, n_columns):
         raise ValueError(
-            f"soft_targets must have shape {expected}: a row for every row of X, a "
-            f"column for each of the classes {classes.tolist()}. Got shape "
-            f"{proba.shape}."
-        )
-    names = list(getattr(soft_targets, "columns", range(len(classes))))
-    classes = classes.tolist()
-    if set(names) == set(classes):
-        proba = proba[:, [names.index(label) for label in classes]]
-    elif names != list(range(len(names))):  # as without names
-        raise ValueError(
-            "soft_targets must have its columns named as the classes in y, "
-            f"{classes}, or not at all. Got {names}."
+            f"soft_targets must have shape {(n_samples, n_columns)}: a row for every "
+            f"row of X, a column for each of the classes {classes.tolist()}. Got shape "
+            f"{proba.shape}. Where a class may be missing, as in a fold, give a "
+            "DataFrame with its columns named as the classes."
         )
     wrong = (proba < 0).any(axis=1) | (np.abs(proba.sum(axis=1) - 1) > 1e-3)
     if wrong.any():
@@ -32,4 +31,22 @@ def checked_soft_targets(soft_targets, n_samples, classes):
             "soft_targets must be a probability distribution in every row: values "
             f">= 0 that sum to 1. Got {proba[row].tolist()} in row {row}."
         )
-    return proba
+    if names is None:
+        names = classes.tolist()
+    if not set(names) & set(classes.tolist()):
+        raise ValueError(
+            "soft_targets must have its columns named as the classes in y, "
+            f"{classes.tolist()}, or not at all. Got {names}."
+        )
+    return align_proba(proba, np.array(names, dtype=object), classes)
+
+
+def _names(soft_targets):
+    """Return the names of the columns, None where they are only counted."""
+    columns = getattr(soft_targets, "columns", None)
+    if columns is None:
+        return None
+    counted = isinstance(columns, pd.RangeIndex) and columns.equals(
+        pd.RangeIndex(len(columns))
+    )
+    return None if counted else list(columns)

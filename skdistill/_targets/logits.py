@@ -8,12 +8,19 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+
+from skdistill._sklearn import BaseSearchCV
 
 SMOOTHING = 1e-4
 """Share of the uniform distribution mixed into probabilities before their log.
 
 Forests and nearest neighbours give exact zeros, whose logit is minus infinity.
 """
+
+LARGEST_LOGIT = 1e30
+"""Far below what overflows in float32, so that a small temperature can divide it."""
 
 
 def soften(logits: NDArray[Any], temperature: float = 1.0) -> NDArray[Any]:
@@ -59,6 +66,41 @@ def align_columns(
     return aligned
 
 
+def align_proba(
+    proba: NDArray[Any], proba_classes: NDArray[Any], classes: NDArray[Any]
+) -> NDArray[Any]:
+    """Return distributions over `classes`: `align_columns`, and rows that sum to 1.
+
+    A row that gives nothing to any of `classes` says nothing: it becomes uniform.
+    """
+    proba = align_columns(proba, proba_classes, classes, 0.0)
+    total = proba.sum(axis=1, keepdims=True)
+    uniform = np.full_like(proba, 1 / len(classes))
+    return np.divide(proba, total, out=uniform, where=total != 0)
+
+
+def _unwrapped(teacher: Any, X: Any) -> tuple[Any, Any]:
+    """Return the model whose probabilities `teacher` hands on, and its `X`.
+
+    Only wrappers that leave probabilities as they are may be looked through.
+    """
+    while not hasattr(teacher, "predict_logits"):
+        match teacher:
+            case FrozenEstimator():
+                teacher = teacher.estimator
+            case BaseSearchCV():
+                teacher = teacher.best_estimator_
+            case Pipeline():
+                for _, step in teacher.steps[:-1]:
+                    # "passthrough" has none, nor have samplers of imbalanced-learn.
+                    if hasattr(step, "transform"):
+                        X = step.transform(X)
+                teacher = teacher.steps[-1][1]
+            case _:
+                break
+    return teacher, X
+
+
 def _checked_shape(values: Any, classes: NDArray[Any]) -> NDArray[np.float64]:
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 2 or values.shape[1] != len(classes):
@@ -77,8 +119,9 @@ def teacher_logits(
     Parameters
     ----------
     teacher : object
-        Fitted classifier. Its `predict_logits` is used where it exists, else the
-        logarithm of its smoothed `predict_proba`.
+        Fitted classifier. Its `predict_logits` is used where it exists, also at the
+        end of a pipeline or in a search, else the logarithm of its smoothed
+        `predict_proba`.
     X : array-like or DataFrame
         The rows, just as the teacher wants them.
     classes : ndarray of shape (n_classes,)
@@ -97,7 +140,7 @@ def teacher_logits(
     ------
     ValueError
         If the teacher shares no class with `classes`, or gives values that are
-        not finite.
+        not finite, or not in float32.
     """
     if not hasattr(teacher, "classes_"):
         raise ValueError(
@@ -111,8 +154,9 @@ def teacher_logits(
             "The teacher must know the classes in y. It was fitted on the classes "
             f"{teacher_classes.tolist()}, while y has {classes.tolist()}."
         )
-    if hasattr(teacher, "predict_logits"):
-        logits = _checked_shape(teacher.predict_logits(X), teacher_classes)
+    model, model_X = _unwrapped(teacher, X)
+    if hasattr(model, "predict_logits"):
+        logits = _checked_shape(model.predict_logits(model_X), teacher_classes)
         logits = align_columns(logits, teacher_classes, classes, -np.inf)
         if missing:
             logits = proba_to_logits(soften(logits), smoothing)
@@ -122,15 +166,14 @@ def teacher_logits(
             raise ValueError(
                 f"predict_proba of the teacher must be >= 0; it gave {proba.min()}."
             )
-        proba = align_columns(proba, teacher_classes, classes, 0.0)
-        total = proba.sum(axis=1, keepdims=True)
-        uniform = np.full_like(proba, 1 / len(classes))
-        proba = np.divide(proba, total, out=uniform, where=total != 0)
-        logits = proba_to_logits(proba, smoothing)
-    if not np.isfinite(logits).all():
+        logits = proba_to_logits(
+            align_proba(proba, teacher_classes, classes), smoothing
+        )
+    usable = (np.abs(logits) <= LARGEST_LOGIT).all(axis=1)  # False for NaN
+    if not usable.all():
         raise ValueError(
-            f"The teacher {type(teacher).__name__} must predict finite values; it "
-            f"gave NaN or infinity in {(~np.isfinite(logits)).any(axis=1).sum()} of "
-            f"{len(logits)} rows."
+            f"The teacher {type(teacher).__name__} must predict finite values, and no "
+            f"logit beyond {LARGEST_LOGIT:g}; it gave NaN, infinity or such a logit in "
+            f"{(~usable).sum()} of {len(logits)} rows."
         )
     return logits.astype(np.float32)

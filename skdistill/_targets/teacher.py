@@ -1,5 +1,6 @@
 """The teacher: cloned, seeded, given its metadata, fitted and asked."""
 
+import inspect
 import warnings
 from numbers import Integral
 from pickle import PicklingError
@@ -10,12 +11,12 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
-from sklearn.utils.metadata_routing import process_routing
+from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
 from sklearn.utils.validation import _num_samples, has_fit_parameter
 from skorch import NeuralNet
 
 from skdistill import __version__
-from skdistill._sklearn import _routing_enabled
+from skdistill._sklearn import BaseSearchCV, _routing_enabled
 from skdistill._targets.cache import computed_once, content_key
 from skdistill._targets.logits import teacher_logits
 from skdistill._validation import draw_seeds, ends_in
@@ -52,7 +53,34 @@ def unfitted_teacher(teacher, *, random_state, seed):
     return teacher.set_params(**dict(zip(unseeded, seeds, strict=True)))
 
 
-def teacher_fit_params(owner, teacher, sample_weight):
+def check_fit_params(owner, teacher, fit_params):
+    """Raise TypeError if some parameter of the `fit` of `owner` is for nobody."""
+    if _routing_enabled():
+        process_routing(owner, "fit", **fit_params)
+        return
+    parameters = inspect.signature(teacher.fit).parameters
+    unknown = sorted(set(fit_params) - set(parameters))
+    if unknown and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        raise TypeError(
+            f"{type(owner).__name__}.fit hands further parameters to the fit of its "
+            f"teacher {type(teacher).__name__}, which takes {list(parameters)}. Got "
+            f"{unknown}."
+        )
+
+
+def metadata_for_teacher(teacher, groups, fit_params):
+    """Return what of the `groups` and `fit_params` of a search its teacher takes."""
+    given = fit_params if groups is None else {**fit_params, "groups": groups}
+    if _routing_enabled():
+        taken = get_routing_for_object(teacher).consumes("fit", given)
+        return {name: value for name, value in given.items() if name in taken}
+    # The fit of scikit-learn's searches does not name them.
+    splitter = teacher.cv if isinstance(teacher, BaseSearchCV) else None
+    in_search = get_routing_for_object(splitter).consumes("split", ["groups"])
+    return given if in_search or has_fit_parameter(teacher, "groups") else fit_params
+
+
+def teacher_fit_params(owner, teacher, sample_weight, fit_params):
     """Return what the `fit` of a teacher is given beside X and y.
 
     Parameters
@@ -63,25 +91,49 @@ def teacher_fit_params(owner, teacher, sample_weight):
         The teacher, unfitted.
     sample_weight : array-like of shape (n_samples,) or None
         What the `fit` of `owner` was given.
+    fit_params : dict
+        What else it was given for the teacher.
     """
+    if _routing_enabled():
+        given = {**fit_params, "sample_weight": sample_weight}
+        given = {name: value for name, value in given.items() if value is not None}
+        params = process_routing(owner, "fit", **given).teacher.fit
+        # Weights may have any name of their own.
+        weighted = set(params) - {"groups"}
+    else:
+        params = {**_weights_by_name(teacher, sample_weight), **fit_params}
+        weighted = any(ends_in(name, "sample_weight") for name in params)
+    if sample_weight is not None and not weighted:
+        _warn_unweighted(teacher)
+    return params
+
+
+def _weights_by_name(teacher, sample_weight):
+    """Return the weights under the name that the `fit` of a teacher has for them."""
     if sample_weight is None:
         return {}
-    if _routing_enabled():
-        routed = process_routing(owner, "fit", sample_weight=sample_weight)
-        return routed.teacher.fit
     if has_fit_parameter(teacher, "sample_weight"):
         return {"sample_weight": sample_weight}
     if isinstance(teacher, Pipeline):
         name, last = teacher.steps[-1]
         if has_fit_parameter(last, "sample_weight"):
             return {f"{name}__sample_weight": sample_weight}
-    if not isinstance(teacher, FrozenEstimator):
-        warnings.warn(
-            f"The teacher {type(teacher).__name__} names no sample_weight in its "
-            "fit: it is fitted without, the student with it.",
-            UserWarning,
-        )
     return {}
+
+
+def _warn_unweighted(teacher):
+    if isinstance(teacher, FrozenEstimator):
+        return
+    asks = (
+        "requests no sample_weight under that name"
+        if _routing_enabled()
+        else ("names no sample_weight in its fit")
+    )
+    warnings.warn(
+        f"The teacher {type(teacher).__name__} {asks}: it is fitted without, the "
+        "student with it.",
+        UserWarning,
+    )
 
 
 def fit_params_of_rows(fit_params, rows, n_samples):

@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 from scipy import special
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skdistill._targets.logits import (
     align_columns,
@@ -9,7 +15,7 @@ from skdistill._targets.logits import (
     soften,
     teacher_logits,
 )
-from tests.nets import FixedTeacher
+from tests.nets import FixedTeacher, small_distilled, small_search, small_teacher
 
 
 class LogitTeacher:
@@ -132,3 +138,91 @@ def test_teacher_that_gives_nan_is_refused():
     teacher = FixedTeacher(np.array([[np.nan, 1.0], [0.5, 0.5]]), np.array([0, 1]))
     with pytest.raises(ValueError, match="FixedTeacher must predict finite.* 1 of 2"):
         teacher_logits(teacher.fit(None, None), None, np.array([0, 1]))
+
+
+# --- Wrapped ------------------------------------------------------------------------
+
+
+def in_search(teacher):
+    return GridSearchCV(teacher, {}, cv=2)
+
+
+def in_pipeline(teacher):
+    return make_pipeline("passthrough", teacher)
+
+
+WRAPPERS = {
+    "pipeline": in_pipeline,
+    "nested": lambda teacher: in_pipeline(in_pipeline(teacher)),
+    "search": in_search,
+    "frozen": lambda teacher: FrozenEstimator(in_pipeline(teacher)),
+    "all": lambda teacher: in_search(in_pipeline(FrozenEstimator(teacher))),
+}
+
+
+@pytest.mark.parametrize("wrapped", WRAPPERS.values(), ids=WRAPPERS)
+def test_a_wrapped_teacher_teaches_what_it_teaches_alone(blobs, wrapped):
+    X, y = blobs
+    alone = small_teacher(max_epochs=60, lr=0.05, random_state=0).fit(X, y)
+    wrapped = wrapped(alone)
+    if not isinstance(wrapped, FrozenEstimator):
+        wrapped.fit(X, y)
+    logits = teacher_logits(wrapped, X, alone.classes_)
+    np.testing.assert_array_equal(logits, alone.predict_logits(X))
+    # Beyond what smoothed probabilities can say.
+    assert np.ptp(logits, axis=1).max() > np.log(3e4)
+
+
+def test_steps_before_a_wrapped_teacher_transform_its_rows(blobs):
+    X, y = blobs
+    pipe = make_pipeline(StandardScaler(), small_teacher(random_state=0))
+    pipe.fit(X * 50 + 9, y)
+    expected = pipe[-1].predict_logits(pipe[0].transform(X))
+    np.testing.assert_array_equal(teacher_logits(pipe, X, pipe.classes_), expected)
+
+
+@pytest.mark.parametrize(
+    "model", [small_distilled(LogisticRegression()), small_search(LogisticRegression())]
+)
+def test_a_student_in_a_pipeline_teaches_its_logits(blobs, model):
+    X, y = blobs
+    pipe = make_pipeline(StandardScaler(), model).fit(X, y)
+    expected = pipe[-1].predict_logits(pipe[0].transform(X))
+    np.testing.assert_array_equal(teacher_logits(pipe, X, pipe.classes_), expected)
+
+
+def test_classes_of_a_wrapped_teacher_are_lined_up(blobs):
+    X, y = blobs
+    pipe = in_pipeline(small_teacher(random_state=0)).fit(X, y)
+    logits = teacher_logits(pipe, X, np.array(["c", "x", "b"]))
+    proba = pipe.predict_proba(X)[:, [2, 1]]
+    proba /= proba.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(soften(logits)[:, [0, 2]], proba, atol=1e-4)
+
+
+def test_a_wrapper_that_changes_probabilities_is_not_looked_through(blobs):
+    X, y = blobs
+    ensemble = small_teacher(random_state=0).fit(X, y)
+    calibrated = CalibratedClassifierCV(FrozenEstimator(ensemble)).fit(X, y)
+    logits = teacher_logits(in_pipeline(calibrated), X, calibrated.classes_)
+    expected = proba_to_logits(calibrated.predict_proba(X))
+    np.testing.assert_allclose(logits, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("logit", [1e300, -1e39, 3e38])
+def test_logits_too_large_for_float32_are_the_teachers_fault(logit):
+    teacher = LogitTeacher(np.array([[logit, 0.0], [1.0, 0.0]]), [0, 1])
+    with pytest.raises(ValueError, match="teacher LogitTeacher .* beyond 1e.30.* 1 of"):
+        teacher_logits(teacher, None, np.array([0, 1]))
+
+
+def test_a_student_learns_from_the_largest_logits(binary):
+    X, y = binary
+    huge = np.where(y[:, None] == [0, 1], 1e30, -1e30)
+
+    class Sure(FixedTeacher):
+        def predict_logits(self, X):
+            return self.proba
+
+    model = small_distilled(Sure(huge, np.arange(2)), temperature=1e-6).fit(X, y)
+    assert np.isfinite(model.loss_curve_).all()
