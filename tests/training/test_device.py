@@ -17,7 +17,8 @@ from skdistill import (
 )
 from skdistill._search_folds import _on_cpu
 from skdistill._training.batches import ShuffledBatches, StackedBatches, draw_order_seed
-from skdistill._training.many_nets import Replica, _Block, _takes_turns
+from skdistill._training.blocks import Block, takes_turns
+from skdistill._training.many_nets import Replica
 from skdistill._training.nets import chosen_device, mlp_net
 from skdistill._training.one_net import train_net
 from skdistill._training.stacked_modules import StackedLayers, StackedModule
@@ -85,7 +86,7 @@ def test_a_step_mixes_no_devices(module, stack, taught):
         replicas[0] = replicas[0]._replace(teacher_logits=logits, alpha=0.5)
     X = torch.zeros(40, 6, device="meta")
     y = torch.zeros(40, dtype=torch.int64, device="meta")
-    block = _Block(
+    block = Block(
         [0, 1],
         [module(6, 2).to("meta") for _ in replicas],
         replicas,
@@ -97,7 +98,7 @@ def test_a_step_mixes_no_devices(module, stack, taught):
         shuffle=True,
     )
     assert isinstance(block.stack, stack)
-    assert _takes_turns(block.stack)
+    assert takes_turns(block.stack)
     block.optimizer = torch.optim.Adam([block.stack.flat])
     for chunk in block.batches:
         losses = block._steps(chunk)
@@ -203,13 +204,13 @@ def test_a_gpu_trains_as_the_cpu_does_with_shared_rows(binary, device, batch_siz
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here")
 def test_a_fit_stays_on_the_stream_of_the_user(binary, monkeypatch):
     streams = []
-    run_epoch = _Block.run_epoch
+    run_epoch = Block.run_epoch
 
     def spy(self, settings, stop):
         streams.append(torch.cuda.current_stream())
         return run_epoch(self, settings, stop)
 
-    monkeypatch.setattr(_Block, "run_epoch", spy)
+    monkeypatch.setattr(Block, "run_epoch", spy)
     stream = torch.cuda.Stream()
     with torch.cuda.stream(stream):
         small_teacher(device="cuda").fit(*binary)

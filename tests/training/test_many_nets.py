@@ -118,7 +118,7 @@ def test_candidates_that_share_their_rows_come_out_as_alone(binary, folds):
 
 @pytest.mark.parametrize("policy", ["StepLR", torch.optim.lr_scheduler.OneCycleLR])
 def test_schedules_of_the_learning_rate_come_out_as_alone(binary, policy, monkeypatch):
-    monkeypatch.setattr("skdistill._training.many_nets.BLOCK_PARAMETERS", 1)
+    monkeypatch.setattr("skdistill._training.blocks.BLOCK_PARAMETERS", 1)
     settings = (
         {"step_size": 2} if policy == "StepLR" else {"max_lr": 0.1, "total_steps": 9}
     )
@@ -218,7 +218,7 @@ class Dropping(LogitModule):
 def test_result_is_bit_identical_and_global_generators_are_left_alone(
     net, binary, monkeypatch
 ):
-    monkeypatch.setattr("skdistill._training.many_nets.BLOCK_PARAMETERS", 300)
+    monkeypatch.setattr("skdistill._training.blocks.BLOCK_PARAMETERS", 300)
     results = []
     for n_threads in (1, 2):
         random.seed(n_threads)
@@ -482,12 +482,12 @@ def test_a_memmap_stays_on_disk(binary, tmp_path, monkeypatch, engine):
             held.append(dataset.X)
             super().__init__(dataset, batch_size)
 
-    monkeypatch.setattr("skdistill._training.many_nets.StackedBatches", Stacked)
+    monkeypatch.setattr("skdistill._training.blocks.StackedBatches", Stacked)
     monkeypatch.setattr("skdistill._training.nets.ShuffledBatches", Shuffled)
     monkeypatch.setattr("skdistill._training.one_net.ShuffledBatches", Shuffled)
     monkeypatch.setattr("skdistill._training.many_nets.ShuffledBatches", Shuffled)
     monkeypatch.setattr("skdistill._training.stackable.ShuffledBatches", Shuffled)
-    monkeypatch.setattr("skdistill._training.many_nets.BLOCK_PARAMETERS", 1)
+    monkeypatch.setattr("skdistill._training.blocks.BLOCK_PARAMETERS", 1)
     small_teacher(n_estimators=4, engine=engine).fit(on_disk, y)
     assert len(held) == 4  # blocks, or nets
     for rows in held:

@@ -12,7 +12,8 @@ from torch.utils.data import DataLoader
 
 from skdistill import EnsembleTeacher, StudentModel
 from skdistill._training.batches import ShuffledBatches
-from skdistill._training.many_nets import Replica, _Block
+from skdistill._training.blocks import Block
+from skdistill._training.many_nets import Replica
 from skdistill._training.stackable import why_not_stacked
 from tests.nets import LogitModule, own_net, user_net
 from tests.replicas import assert_as_alone, seeded, train, train_alone, weights
@@ -101,13 +102,13 @@ def stopping(**params):
 def test_each_stops_when_it_would_alone(binary, load_best, monkeypatch):
     X, y = binary
     epochs = []
-    run_epoch = _Block.run_epoch
+    run_epoch = Block.run_epoch
 
     def spy(self, settings, stop):
         epochs.append(self)
         return run_epoch(self, settings, stop)
 
-    monkeypatch.setattr(_Block, "run_epoch", spy)
+    monkeypatch.setattr(Block, "run_epoch", spy)
     net = validating_net(max_epochs=30, callbacks=[stopping(load_best=load_best)])
     replicas = [*seeded(0, 1, 2, 3), Replica("rows", 4, np.arange(40))]
     lengths = {len(fitted.history) for fitted in train(net, X, y, replicas)}
