@@ -145,20 +145,13 @@ def _failed_trial(modules, X):
 
     Hooks, layers that are used twice, and modules that differ in more than parameters
     need no list of what to look for. As training mode may be another computation, it is
-    tried too: without the layers of dropout, so that there is something to compare,
-    and with them.
+    tried too, but for the layers of dropout, so that there is something to compare.
     """
-    for training, dropping in [(False, False), (True, False), (True, True)]:
-        layers = [
-            layer
-            for module in modules
-            for layer in module.train(training).modules()
-            if isinstance(layer, _DropoutNd)
-        ]
-        if dropping and not layers:
-            break
-        for layer in layers:
-            layer.train(dropping)
+    for training in (False, True):
+        for module in modules:
+            for part in module.train(training).modules():
+                if isinstance(part, _DropoutNd):
+                    part.eval()
         reason = _failed_mode(modules, X)
         if reason is not None:
             return reason
@@ -177,10 +170,10 @@ def _failed_mode(modules, X):
     drawn = False
     for index, module in enumerate(modules):
         module.zero_grad()
-        generators = _generators(X.device)
+        generator = _generator(X.device)
         alone = module(X.clone())
         alone.backward(slope[index])
-        drawn = drawn or generators != _generators(X.device)
+        drawn = drawn or not torch.equal(generator, _generator(X.device))
         pairs.append((alone, outputs[index]))
         for parameter, gradients in zip(
             module.parameters(), trial.gradients, strict=True
@@ -194,14 +187,11 @@ def _failed_mode(modules, X):
     return None if same else "computes something else in a stack"
 
 
-def _generators(device):
-    """Return the states of torch's generators, which tell whether a module drew."""
-    states = [torch.get_rng_state()]
+def _generator(device):
+    """Return the state of torch's generator, which tells whether a module drew."""
     if device.type == "cuda":
-        states.append(torch.cuda.get_rng_state(device))
-    elif device.type == "mps":
-        states.append(torch.mps.get_rng_state())
-    return [state.tolist() for state in states]
+        return torch.cuda.get_rng_state(device)
+    return torch.mps.get_rng_state() if device.type == "mps" else torch.get_rng_state()
 
 
 class _Attributes:
