@@ -23,7 +23,7 @@ def epoch_progress(n_epochs, *, description, verbose, counts=True):
     """
     bar = _shown_bar.get()
     if bar is not None:
-        bar.total += n_epochs
+        _lengthen(bar, n_epochs)
         describe(bar, description, counts=counts)
         yield bar
         return
@@ -36,6 +36,14 @@ def epoch_progress(n_epochs, *, description, verbose, counts=True):
             yield bar
         finally:
             _shown_bar.reset(token)
+
+
+def _lengthen(bar, n_epochs):
+    bar.total += n_epochs
+    if hasattr(bar, "container"):
+        # A notebook's widget has an end of its own; without, it is narrow and full.
+        _, widget, _ = bar.container.children
+        widget.max, widget.bar_style, widget.layout.width = bar.total, "", None
 
 
 def describe(bar, description, *, counts=True):
@@ -63,6 +71,8 @@ def _new_bar(n_epochs, description, counts):
         desc=description,
         unit="epoch",
         bar_format=_bar_format(counts),
+        # An epoch may move it by a hundred or by one: tqdm is not to guess by which.
+        miniters=1,
         **options,
     )
 

@@ -432,6 +432,8 @@ def test_threads_get_the_same_result_as_processes(binary):
         ({"n_estimators": 0}, r"'n_estimators' .* Got 0 instead"),
         ({"hidden_layer_sizes": (8, -1)}, r"'hidden_layer_sizes' .* Got \(8, -1\)"),
         ({"hidden_layer_sizes": (8.5,)}, r"'hidden_layer_sizes' .* Got \(8.5,\)"),
+        ({"hidden_layer_sizes": [[8, 4]]}, r"integer for each .* Got \[\[8, 4\]\]"),
+        ({"hidden_layer_sizes": [[8], [4, 2]]}, "'hidden_layer_sizes' .* integer for"),
         ({"hidden_layer_sizes": "wide"}, "'hidden_layer_sizes' .* Got 'wide'"),
         ({"dropout": 1.0}, r"'dropout' .* \[0.0, 1.0\). Got 1.0"),
         ({"max_epochs": 0}, "'max_epochs' .* Got 0"),

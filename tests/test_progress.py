@@ -15,7 +15,7 @@ from skdistill import (
     EnsembleTeacher,
     _progress,
 )
-from skdistill._progress import epoch_progress
+from skdistill._progress import _lengthen, epoch_progress
 
 
 class Terminal(io.StringIO):
@@ -47,6 +47,30 @@ def test_terminal_and_notebook_get_all_states(monkeypatch):
     assert len(states_of_100_seconds(Terminal(), monkeypatch)) > 90
     notebook = type("OutStream", (io.StringIO,), {"__module__": "ipykernel.iostream"})
     assert len(states_of_100_seconds(notebook(), monkeypatch)) > 90
+
+
+def test_small_epochs_show_after_big_ones(monkeypatch):
+    # tqdm guessed from the big ones how many to wait for, and skipped the rest.
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stderr", stream)
+    with epoch_progress(4004, description="fit", verbose=1) as bar:
+        for count in [1000] * 4 + [1] * 4:
+            time.sleep(0.11)
+            bar.update(count)
+    assert all(f" {n}/4004 " in stream.getvalue() for n in range(4000, 4005))
+
+
+def test_the_widget_of_a_notebook_gets_longer_with_its_bar():
+    # It kept its end, and stood there full for the rest of the fit.
+    widget = SimpleNamespace(
+        max=1, bar_style="info", layout=SimpleNamespace(width="20px")
+    )
+    bar = SimpleNamespace(
+        total=0, container=SimpleNamespace(children=("left", widget, "right"))
+    )
+    _lengthen(bar, 7)
+    assert bar.total == widget.max == 7
+    assert (widget.bar_style, widget.layout.width) == ("", None)
 
 
 def test_no_stderr_is_no_terminal():

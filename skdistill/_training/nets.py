@@ -1,8 +1,8 @@
 """skorch nets, built and read. The only file that spells `module__x`."""
 
 import inspect
+from numbers import Integral
 
-import numpy as np
 import torch
 from sklearn.base import clone
 from skorch import NeuralNet, NeuralNetClassifier
@@ -53,14 +53,15 @@ def is_own(net):
 
 def checked_widths(hidden_layer_sizes):
     """Return `hidden_layer_sizes` as a tuple of positive ints, or raise."""
-    widths = np.atleast_1d(hidden_layer_sizes)
-    of_ints = widths.ndim == 1 and widths.dtype.kind in "iu" and (widths >= 1).all()
-    if widths.size and not of_ints:
-        raise ValueError(
-            "The 'hidden_layer_sizes' parameter must hold positive integers. Got "
-            f"{hidden_layer_sizes!r} instead."
-        )
-    return tuple(widths.tolist())
+    single = isinstance(hidden_layer_sizes, Integral)
+    widths = [hidden_layer_sizes] if single else list(hidden_layer_sizes)
+    for width in widths:
+        if not isinstance(width, Integral) or isinstance(width, bool) or width < 1:
+            raise ValueError(
+                "The 'hidden_layer_sizes' parameter must hold a positive integer for "
+                f"each hidden layer. Got {hidden_layer_sizes!r} instead."
+            )
+    return tuple(map(int, widths))
 
 
 def _found_here(kind):
@@ -240,7 +241,7 @@ def _forward(layers, X):
         elif type(layer) is nn.Dropout and not layer.training and _is_plain(layer):
             continue
         else:
-            X = layer(X)
+            X = layer(X.clone() if X is given else X)
     return X
 
 

@@ -10,6 +10,7 @@ import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback
 from skorch.utils import to_tensor
+from torch.utils.data import DataLoader
 
 from skdistill._training.batches import ShuffledBatches
 from skdistill._training.nets import as_logits, is_own
@@ -46,6 +47,8 @@ def train_net(net, X, y, *, seed, name, loss=None, rows=None, bar=None, verbose=
             # It can take batches from the device, where other loaders take single rows.
             X, y = to_tensor(X, net.device), to_tensor(y, net.device)
             rows = {k: to_tensor(v, net.device) for k, v in (rows or {}).items()}
+        elif net.iterator_train is not DataLoader:
+            X = X.copy()  # its batches may be views, and the module work in place
         net.initialize()
         watch = _EpochWatch(bar, name)
         net.callbacks_.append(("skdistill", watch))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from sklearn.linear_model import LogisticRegression
 from skorch.callbacks import EarlyStopping, EpochScoring
 from skorch.dataset import ValidSplit
@@ -9,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from skdistill import DistilledClassifier, EnsembleTeacher
 from skdistill._training.batches import ShuffledBatches
-from tests.nets import LogitModule, small_net
+from tests.nets import LogitModule, small_distilled, small_net
 
 
 class InPlace(LogitModule):
@@ -22,6 +23,21 @@ class InPlace(LogitModule):
 class OutOfPlace(LogitModule):
     def forward(self, X):
         return super().forward((X - 3.0) / 2.0)
+
+
+class Views:
+    """Batches that are views of the data."""
+
+    def __init__(self, dataset, batch_size):
+        self.dataset, self.batch_size = dataset, batch_size
+
+    def __iter__(self):
+        for start in range(0, len(self.dataset), self.batch_size):
+            batch = slice(start, start + self.batch_size)
+            X, y = (
+                torch.from_numpy(d[batch]) for d in (self.dataset.X, self.dataset.y)
+            )
+            yield X, y
 
 
 NETS = [
@@ -86,3 +102,20 @@ def test_members_do_not_see_what_others_did(binary):
     for net in model.estimators_:
         alone.append(net.forward(binary[0].copy(), training=False).numpy())
     np.testing.assert_allclose(together, np.mean(alone, axis=0), atol=1e-5)
+
+
+def test_batches_that_are_views_do_not_hand_on_the_data(binary):
+    X, y = binary
+    before = X.copy()
+    net = sized(InPlace, {"iterator_train": Views, "train_split": None})
+    EnsembleTeacher(net, n_estimators=2, random_state=0).fit(X, y)
+    np.testing.assert_array_equal(X, before)
+
+
+def test_a_first_layer_in_place_is_given_a_copy(binary):
+    X, y = binary
+    before = X.copy()
+    model = small_distilled(LogisticRegression()).fit(X, y)
+    model.student_.module_.layers.insert(0, torch.nn.Hardtanh(-0.1, 0.1, inplace=True))
+    model.predict_proba(X)
+    np.testing.assert_array_equal(X, before)
