@@ -22,7 +22,7 @@ class VersionedPickleMixin:
         if version != __version__:
             warnings.warn(
                 InconsistentVersionWarning(
-                    estimator_name=f"skdistill.{type(self).__name__}",
+                    estimator_name=f"{type(self).__module__}.{type(self).__name__}",
                     current_sklearn_version=__version__,
                     original_sklearn_version=version,
                 )

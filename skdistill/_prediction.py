@@ -158,7 +158,7 @@ class NeedsRefit:
         if not (hasattr(search, "best_estimator_") if fitted else search.refit):
             raise AttributeError(
                 f"{self.__name__!r} is not available: this {type(search).__name__} has "
-                "refit=False and cannot predict. Set refit=True, or fit a "
+                "refit=False and cannot predict. Set refit=True and fit it, or fit a "
                 "DistilledClassifier with what cv_results_ says."
             )
         return MethodType(self.method, search)

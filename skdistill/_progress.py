@@ -28,7 +28,7 @@ def epoch_progress(n_epochs, *, description, verbose, counts=True):
         yield bar
         return
     if verbose != 1:
-        yield tqdm.std.tqdm(total=n_epochs, disable=True)
+        yield tqdm.tqdm(total=n_epochs, disable=True)
         return
     with _new_bar(n_epochs, description, counts) as bar:
         token = _shown_bar.set(bar)
@@ -81,4 +81,4 @@ def _is_live(stream):
     """Tell a terminal or a notebook, where a bar writes over what it wrote before."""
     if type(stream).__module__.partition(".")[0] == "ipykernel":
         return True
-    return stream is not None and stream.isatty()
+    return getattr(stream, "isatty", lambda: False)()

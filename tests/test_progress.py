@@ -175,3 +175,14 @@ def test_the_bar_of_a_search_moves(binary, monkeypatch, capfd, n_jobs):
     # Nothing from the processes.
     assert capfd.readouterr() == ("", "")
     assert model.best_estimator_.verbose == 1
+
+
+def test_a_stream_need_not_know_of_terminals(monkeypatch):
+    class Stream:
+        def write(self, text):
+            pass
+
+    monkeypatch.setattr("sys.stderr", Stream())
+    with epoch_progress(1, description="it", verbose=1) as bar:
+        bar.update()
+    assert bar.n == 1

@@ -1,5 +1,7 @@
 """Soft targets that the caller brings, checked."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 from sklearn.utils import check_array
@@ -37,6 +39,16 @@ def checked_soft_targets(soft_targets, n_samples, classes):
         raise ValueError(
             "soft_targets must have its columns named as the classes in y, "
             f"{classes.tolist()}, or not at all. Got {names}."
+        )
+    missing, unused = (
+        sorted(set(a) - set(b), key=str)
+        for a, b in ((classes.tolist(), names), (names, classes.tolist()))
+    )
+    if missing and unused:
+        warnings.warn(
+            f"soft_targets have no column for the classes {missing} in y, while their "
+            f"columns {unused} are no classes in y: is one of them misspelt?",
+            UserWarning,
         )
     return align_proba(proba, np.array(names, dtype=object), classes)
 

@@ -48,13 +48,19 @@ def mlp_net(
 def is_own(net):
     """Tell a net that `mlp_net` has made, in which no code of the user's runs."""
     settings = net.iterator_train, net.train_split, net.callbacks
-    return settings == (ShuffledBatches, None, None)
+    return (
+        type(net) is NeuralNetClassifier
+        and net.module in (StudentModel, TeacherModel)
+        and settings == (ShuffledBatches, None, None)
+    )
 
 
 def checked_widths(hidden_layer_sizes):
     """Return `hidden_layer_sizes` as a tuple of positive ints, or raise."""
-    single = isinstance(hidden_layer_sizes, Integral)
-    widths = [hidden_layer_sizes] if single else list(hidden_layer_sizes)
+    iterable = getattr(hidden_layer_sizes, "ndim", 1) > 0 and not isinstance(
+        hidden_layer_sizes, Integral
+    )
+    widths = list(hidden_layer_sizes) if iterable else [hidden_layer_sizes]
     for width in widths:
         if not isinstance(width, Integral) or isinstance(width, bool) or width < 1:
             raise ValueError(
@@ -231,12 +237,12 @@ def _is_plain(part):
 
 def _forward(layers, X):
     """Return what calling the layers returns; torch's calls take longer than a row."""
-    given = X
+    given, products = X, None
     for layer in layers:
         weights = layer._parameters
         if type(layer) is nn.Linear and len(weights) == 2 and _is_plain(layer):
-            X = linear(X, weights["weight"], weights["bias"])
-        elif type(layer) is nn.ReLU and X is not given and _is_plain(layer):
+            X = products = linear(X, weights["weight"], weights["bias"])
+        elif type(layer) is nn.ReLU and X is products and _is_plain(layer):
             X = X.relu_()  # in new memory, many rows take twice as long
         elif type(layer) is nn.Dropout and not layer.training and _is_plain(layer):
             continue

@@ -218,7 +218,10 @@ class _Attributes:
 
 
 def _mark(value):
-    """Return what changes when an attribute is replaced, or written to in place."""
+    """Return what changes when an attribute is replaced, or written to in place.
+
+    What other objects hold is not looked into.
+    """
     if isinstance(value, torch.Tensor):
         return id(value), None if value.is_inference() else value._version
     if isinstance(value, np.ndarray):

@@ -62,3 +62,9 @@ def test_a_fold_may_lack_a_class(blobs):
     )
     search.fit(X, y, soft_targets=proba)
     assert search.best_estimator_.classes_.tolist() == ["a", "b", "c"]
+
+
+def test_a_misspelt_column_is_warned_about():
+    proba = pd.DataFrame(np.full((4, 3), 1 / 3), columns=["a", "b", "C"])
+    with pytest.warns(UserWarning, match=r"classes \['c'\] .* columns \['C'\]"):
+        checked_soft_targets(proba, 4, np.array(["a", "b", "c"]))

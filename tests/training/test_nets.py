@@ -7,12 +7,13 @@ import weakref
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from skorch import NeuralNetClassifier
 from torch import nn
 from torch.nn.utils import prune, vector_to_parameters
 
-from skdistill import EnsembleTeacher
+from skdistill import DistilledClassifier, EnsembleTeacher, StudentModel
 from tests.nets import LogitModule, small_distilled, small_net, small_teacher
 
 
@@ -212,3 +213,29 @@ def test_inference_mode_is_no_obstacle(model, binary):
         model.fit(X, y)
     np.testing.assert_array_equal(loaded.predict_logits(X), expected)
     np.testing.assert_array_equal(model.predict_logits(X), expected)
+
+
+def test_hooks_see_what_layers_return(binary):
+    """The next layer wrote into what a hook had kept."""
+    X, y = binary
+    model, kept = small_distilled(LogisticRegression()).fit(X, y), []
+    layer = model.student_.module_.layers[0]
+    layer.register_forward_hook(lambda layer, inputs, output: kept.append(output))
+    model.predict_proba(X)
+    expected = nn.functional.linear(torch.from_numpy(X), layer.weight, layer.bias)
+    np.testing.assert_allclose(kept[0], expected.detach(), atol=1e-6)
+
+
+def test_a_net_of_ours_with_a_module_of_the_users_is_seeded(binary):
+    class Noisy(StudentModel):
+        def forward(self, X):
+            noise = np.random.normal(size=X.shape)  # noqa: NPY002
+            return super().forward(X + torch.from_numpy(noise.astype(np.float32)))
+
+    net = small_distilled(LogisticRegression()).fit(*binary).student_
+    net = clone(net).set_params(module=Noisy)
+    fits = [
+        DistilledClassifier(alpha=0, student=net, random_state=0).fit(*binary)
+        for _ in range(2)
+    ]
+    assert fits[0].loss_curve_ == fits[1].loss_curve_
