@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ def drawn_meanwhile(work):
     def draw():
         while not done.is_set():
             numbers.append((np.random.random(), random.random()))  # noqa: NPY002
+            time.sleep(1e-4)  # or the training would wait for this thread
 
     thread = threading.Thread(target=draw)
     thread.start()
@@ -41,7 +43,7 @@ def test_other_threads_get_their_own_numbers(binary, name):
     """They got those of the training, over and over."""
     seed_everything(3)
     numbers = drawn_meanwhile(lambda: MODELS[name].fit(*binary))
-    assert len(numbers) > 100
+    assert len(numbers) > 10
     seed_everything(3)
     expected = [(np.random.random(), random.random()) for _ in numbers]  # noqa: NPY002
     assert numbers == expected
