@@ -100,7 +100,9 @@ def test_pickles_name_no_private_module(binary):
         assert b"skdistill" in pickled
 
 
-@pytest.mark.parametrize("estimator", [small_teacher(), small_distilled()])
+@pytest.mark.parametrize(
+    "estimator", [small_teacher(), small_distilled(LogisticRegression())]
+)
 def test_another_version_warns(monkeypatch, estimator):
     with monkeypatch.context() as patch:
         patch.setattr("skdistill._pickling.__version__", "0.0.9")
