@@ -1,7 +1,10 @@
 """What can be trained as a stack of replicas, and what speaks against it."""
 
 from collections import deque
+from logging import Logger
+from types import FunctionType, ModuleType
 
+import joblib
 import numpy as np
 import torch
 from sklearn.base import clone
@@ -195,39 +198,63 @@ def _generator(device):
 
 
 class _Attributes:
-    """What a module and its parts hold, to tell whether a forward has changed it."""
+    """What a module, its parts and their classes hold, to tell whether it changes."""
 
     def __init__(self, module):
         self.module = module
-        # Held, as an object that was let go may leave its id to another.
-        self.values, self.marks = self._now()
+        self.before = self._now()
 
     def changed(self):
-        return self._now()[1] != self.marks
+        return self._now().by_place != self.before.by_place
 
     def _now(self):
-        values = {
-            (place, name): value
-            for place, part in enumerate(self.module.modules())
-            for held in (vars(part), part._parameters, part._buffers, part._modules)
-            for name, value in held.items()
-            # Their order changes when a stack puts its parameters there.
-            if name not in ("_parameters", "_buffers", "_modules")
-        }
-        return values, {key: _mark(value) for key, value in values.items()}
+        parts = list(self.module.modules())
+        now = _Marks()
+        for place, part in enumerate(parts):
+            for held in (vars(part), part._parameters, part._buffers, part._modules):
+                for name, value in held.items():
+                    # Their order changes when a stack puts its parameters there.
+                    if name not in ("_parameters", "_buffers", "_modules"):
+                        now.by_place[place, name] = now.mark(value)
+        for kind in {kind for part in parts for kind in type(part).__mro__}:
+            if not kind.__module__.startswith("torch."):
+                for name, value in vars(kind).items():
+                    now.by_place[kind, name] = now.mark(value, depth=0)
+        return now
 
 
-def _mark(value):
-    """Return what changes when an attribute is replaced, or written to in place.
+class _Marks:
+    """What changes when an attribute is replaced, or written to in place."""
 
-    What other objects hold is not looked into.
-    """
-    if isinstance(value, torch.Tensor):
-        return id(value), None if value.is_inference() else value._version
-    if isinstance(value, np.ndarray):
-        return id(value), value.tobytes()
-    if isinstance(value, dict):
-        return id(value), [(id(key), _mark(item)) for key, item in value.items()]
-    if isinstance(value, (list, tuple, set, deque)):
-        return id(value), [_mark(item) for item in value]
-    return id(value)
+    def __init__(self):
+        self.by_place = {}
+        # Held, as an object that was let go may leave its id to another.
+        self._held = {}
+
+    def mark(self, value, depth=1):
+        """Return the mark of a value.
+
+        The attributes of other objects are looked at, but not of those that these
+        hold: from there it may be far to the end.
+        """
+        known = (id(value), depth) in self._held
+        self._held[id(value), depth] = value
+        mark = None
+        if isinstance(value, torch.Tensor):
+            mark = None if value.is_inference() else value._version
+        elif isinstance(value, np.ndarray):
+            mark = joblib.hash(value)
+        elif not known:  # a container may hold itself
+            mark = self._inside(value, depth)
+        return id(value), mark
+
+    def _inside(self, value, depth):
+        if isinstance(value, dict):
+            value = [*value, *value.values()]
+        if isinstance(value, (list, tuple, set, deque)):
+            return [self.mark(item, depth) for item in value]
+        # Modules are looked at one by one. Loggers change when they are asked.
+        others = (nn.Module, type, FunctionType, ModuleType, Logger)
+        if depth == 0 or isinstance(value, others) or not hasattr(value, "__dict__"):
+            return None
+        return self.mark(vars(value), depth - 1)

@@ -1,6 +1,9 @@
 """What cannot be trained as a stack, and why."""
 
+import logging
+import math
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -147,6 +150,55 @@ class AveragingModule(LogitModule):
         return super().forward(X)
 
 
+class CountingElsewhere(LogitModule):
+    """Counts in an object of its own, which also knows itself."""
+
+    def __init__(self, n_features, n_classes):
+        super().__init__(n_features, n_classes)
+        self.state = SimpleNamespace(calls=1000, known=[])
+        self.state.known.append(self.state.known)
+
+    def forward(self, X):
+        if self.training:
+            self.state.calls += 1
+        return super().forward(X)
+
+
+class CountingForAll(LogitModule):
+    calls = 0
+
+    def forward(self, X):
+        if self.training:
+            type(self).calls += 1
+        return super().forward(X)
+
+
+class LookingUp(LogitModule):
+    """Holds what no forward changes."""
+
+    def __init__(self, n_features, n_classes):
+        super().__init__(n_features, n_classes)
+        self.log = logging.getLogger("looking up")
+        self.math = math
+        self.table = SimpleNamespace(values=np.ones(2), of=self)
+        self.table.self = self.table
+
+    def forward(self, X):
+        self.log.debug("looked up")
+        return super().forward(X) * float(self.table.values[0])
+
+
+class WritingModule(LogitModule):
+    def __init__(self, n_features, n_classes):
+        super().__init__(n_features, n_classes)
+        self.state = SimpleNamespace(seen=np.zeros((2, 2), order="F")[::2])
+
+    def forward(self, X):
+        if self.training:
+            self.state.seen += len(X)
+        return super().forward(X)
+
+
 class DifferentInTraining(LogitModule):
     """In training mode only, each scales by a number of its own."""
 
@@ -217,6 +269,9 @@ class NetOfMyOwn(NeuralNetClassifier):
         ({"module": RememberingModule}, "RememberingModule is changed by its forward"),
         ({"module": AppendingModule}, "AppendingModule is changed by its forward"),
         ({"module": AveragingModule}, "AveragingModule (is changed|does not work)"),
+        ({"module": CountingElsewhere}, "CountingElsewhere is changed by its forward"),
+        ({"module": CountingForAll}, "CountingForAll is changed by its forward"),
+        ({"module": WritingModule}, "WritingModule is changed by its forward"),
         ({"module": DifferentInTraining}, "DifferentInTraining computes something"),
         ({"module": LogitModule(6, 2)}, "module is an instance"),
     ],
@@ -257,6 +312,10 @@ def test_a_subclass_of_the_net_is_not_stacked():
 def test_nothing_speaks_against_a_plain_net(callbacks):
     assert why_not_stacked(user_net(callbacks=callbacks), SIX) is None
     assert why_not_stacked(own_net(), SIX) is None
+
+
+def test_what_a_forward_only_reads_does_not_speak_against_stacking():
+    assert why_not_stacked(user_net(LookingUp), SIX) is None
 
 
 @pytest.mark.parametrize("module", [DoublingModule, DroppingModule])
