@@ -22,6 +22,7 @@ from skorch.utils import to_tensor
 from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
 from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch.overrides import TorchFunctionMode
 from torch.utils.data import DataLoader
 
 from skdistill._training.batches import ShuffledBatches
@@ -155,20 +156,24 @@ def _failed_trial(modules, X):
             for part in module.train(training).modules():
                 if isinstance(part, _DropoutNd):
                     part.eval()
-        reason = _failed_mode(modules, X)
+        reason, drawn = _failed_mode(modules, X)
+        if reason is None and drawn:
+            with _NothingDrawn():
+                reason, _ = _failed_mode(modules, X)
         if reason is not None:
             return reason
     return None
 
 
 def _failed_mode(modules, X):
+    """Return what `_failed_trial` does for one mode, and whether a module drew."""
     before = [_Attributes(module) for module in modules]
     trial = stack(modules, seeds=[0, 1], n_rows=len(X))
     outputs = trial.forward(X.expand(len(modules), *X.shape)).clone()
     slope = torch.linspace(-1, 1, outputs.numel()).to(outputs).view_as(outputs)
     trial.backward(slope)
     if any(attributes.changed() for attributes in before):
-        return "is changed by its forward"
+        return "is changed by its forward", False
     pairs = []
     drawn = False
     for index, module in enumerate(modules):
@@ -184,10 +189,10 @@ def _failed_mode(modules, X):
             if parameter.grad is not None:
                 pairs.append((parameter.grad, gradients[index]))
     if any(attributes.changed() for attributes in before):
-        return "is changed by its forward"
+        return "is changed by its forward", False
     # What dropout and noise make of the rows is different each time.
     same = drawn or all(torch.allclose(*pair, rtol=1e-3, atol=1e-4) for pair in pairs)
-    return None if same else "computes something else in a stack"
+    return None if same else "computes something else in a stack", drawn
 
 
 def _generator(device):
@@ -195,6 +200,39 @@ def _generator(device):
     if device.type == "cuda":
         return torch.cuda.get_rng_state(device)
     return torch.mps.get_rng_state() if device.type == "mps" else torch.get_rng_state()
+
+
+class _NothingDrawn(TorchFunctionMode):
+    """Makes dropout in a forward keep all and noise a constant, to compare the rest.
+
+    Seeds would not do, as a stack draws for all modules at once. What draws in other
+    ways still does, and is not compared.
+    """
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = dict(kwargs or {})
+        if func in _DROPOUT:
+            kwargs["training"] = False
+        elif func in _NOISE:
+            kwargs.pop("generator", None)
+            return _NOISE[func](*args, **kwargs) / 2
+        return func(*args, **kwargs)
+
+
+_DROPOUT = {
+    nn.functional.alpha_dropout,
+    nn.functional.dropout,
+    nn.functional.dropout1d,
+    nn.functional.dropout2d,
+    nn.functional.dropout3d,
+    nn.functional.feature_alpha_dropout,
+}
+_NOISE = {
+    torch.rand: torch.ones,
+    torch.randn: torch.ones,
+    torch.rand_like: torch.ones_like,
+    torch.randn_like: torch.ones_like,
+}
 
 
 class _Attributes:

@@ -222,6 +222,22 @@ class DroppingModule(LogitModule):
         return super().forward(X)
 
 
+class NoisyModule(LogitModule):
+    def forward(self, X):
+        noise = torch.randn_like(X) + torch.rand(X.shape, generator=None)
+        return super().forward(X + 0.1 * noise)
+
+
+class DroppingInItsWay(DifferentInTraining):
+    def forward(self, X):
+        return super().forward(nn.functional.dropout1d(X, 0.5, self.training))
+
+
+class NoisyInItsWay(PickingModule):
+    def forward(self, X):
+        return super().forward(X + torch.rand_like(X))
+
+
 class NetOfMyOwn(NeuralNetClassifier):
     pass
 
@@ -273,6 +289,8 @@ class NetOfMyOwn(NeuralNetClassifier):
         ({"module": CountingForAll}, "CountingForAll is changed by its forward"),
         ({"module": WritingModule}, "WritingModule is changed by its forward"),
         ({"module": DifferentInTraining}, "DifferentInTraining computes something"),
+        ({"module": DroppingInItsWay}, "DroppingInItsWay computes something else"),
+        ({"module": NoisyInItsWay}, "NoisyInItsWay computes something else"),
         ({"module": LogitModule(6, 2)}, "module is an instance"),
     ],
 )
@@ -318,7 +336,7 @@ def test_what_a_forward_only_reads_does_not_speak_against_stacking():
     assert why_not_stacked(user_net(LookingUp), SIX) is None
 
 
-@pytest.mark.parametrize("module", [DoublingModule, DroppingModule])
+@pytest.mark.parametrize("module", [DoublingModule, DroppingModule, NoisyModule])
 def test_training_mode_may_be_another_computation(module):
     assert why_not_stacked(user_net(module), SIX) is None
 
