@@ -7,7 +7,6 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.utils import indexable
 from sklearn.utils.metadata_routing import MethodMapping
-from sklearn.utils.validation import check_is_fitted
 
 from skdistill._distilled import (
     DistilledClassifier,
@@ -17,7 +16,14 @@ from skdistill._distilled import (
 from skdistill._pickling import VersionedPickleMixin
 from skdistill._prediction import LogitsClassifierMixin, NeedsRefit
 from skdistill._progress import epoch_progress
-from skdistill._search_candidates import Candidates, checked_grid
+from skdistill._search_candidates import (
+    Candidates,
+    checked_grid,
+    metadata_for_scorers,
+    routing_to,
+    score_by,
+    scorers_of,
+)
 from skdistill._search_folds import Data, folds_of
 from skdistill._sklearn import StrOptions, _fit_context
 from skdistill._students.network import (
@@ -262,8 +268,9 @@ class DistilledClassifierCV(
             Groups of the rows, for a `cv` that keeps them together, and for a teacher
             that takes them, such as a search with such a `cv` of its own.
         **fit_params : dict
-            What else the teacher's `fit` is to get, as in `DistilledClassifier`. What
-            has a value for every row is cut for each fold.
+            What else the teacher's `fit` is to get, as in `DistilledClassifier`, and
+            with metadata routing what the scorers request. What has a value for every
+            row is cut for each fold.
 
         Returns
         -------
@@ -292,6 +299,7 @@ class DistilledClassifierCV(
             if self.student is None:
                 warn_unscaled(self, X_student)
             metadata = metadata_for_teacher(teacher, groups, fit_params)
+            for_scorers = metadata_for_scorers(self, groups, fit_params)
             fit_params = {}
             if max(grid["alpha"]) > 0:
                 fit_params = teacher_fit_params(self, teacher, sample_weight, metadata)
@@ -299,6 +307,7 @@ class DistilledClassifierCV(
             candidates = Candidates(model, data, grid, splits, self.n_jobs)
             with epoch_progress(0, description="search", verbose=self.verbose):
                 search = candidates.searched(
+                    for_scorers,
                     scoring=self.scoring,
                     refit=self.refit,
                     error_score=self.error_score,
@@ -351,7 +360,7 @@ class DistilledClassifierCV(
     predict_logits = NeedsRefit(LogitsClassifierMixin.predict_logits)
 
     @NeedsRefit
-    def score(self, X, y, sample_weight=None):
+    def score(self, X, y, sample_weight=None, **score_params):
         """Score the predictions with the scorer that chose the candidate.
 
         Parameters
@@ -362,6 +371,8 @@ class DistilledClassifierCV(
             The true labels.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows, for a scorer that takes them.
+        **score_params : dict
+            What else the scorer is to get, with metadata routing as it requests it.
 
         Returns
         -------
@@ -369,27 +380,19 @@ class DistilledClassifierCV(
             The score by `scoring`, or, with several metrics, by the one that `refit`
             names.
         """
-        check_is_fitted(self)
-        scorer, name = self.scorer_, self.refit
-        if self.multimetric_ and not isinstance(name, str):
-            raise AttributeError(
-                "score is not available with several metrics unless refit names one. "
-                f"Got refit={name!r}."
-            )
-        if isinstance(scorer, dict):
-            scorer = scorer[name]
-        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-        score = scorer(self.best_estimator_, X, y, **weights)
-        return score[name] if isinstance(score, dict) else score
+        if sample_weight is not None:
+            score_params["sample_weight"] = sample_weight
+        return score_by(self, X, y, score_params)
 
     def get_metadata_routing(self):
-        """Return how metadata reaches the teacher, for scikit-learn's routing.
+        """Return how metadata reaches teacher and scorers, for scikit-learn's routing.
 
         Returns
         -------
         MetadataRouter
-            What `fit` takes itself, what it hands to the teacher's `fit` and what to
-            the splitter of `cv`.
+            What `fit` and `score` take themselves and what they hand to the teacher's
+            `fit`, to the scorers of `scoring` and to the splitter of `cv`.
         """
         mapping = MethodMapping().add(caller="fit", callee="split")
-        return routing_to_teacher(self).add(splitter=self.cv, method_mapping=mapping)
+        router = routing_to_teacher(self).add(splitter=self.cv, method_mapping=mapping)
+        return routing_to(scorers_of(self), router)

@@ -6,7 +6,15 @@ import numpy as np
 from joblib import parallel_config
 from joblib.parallel import get_active_backend
 from sklearn.base import clone
+from sklearn.metrics import check_scoring
 from sklearn.model_selection import GridSearchCV
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    get_routing_for_object,
+    process_routing,
+)
+from sklearn.utils.validation import check_is_fitted
 
 from skdistill._distilled import DistilledClassifier
 from skdistill._search_folds import train_candidates
@@ -27,6 +35,48 @@ def checked_grid(temperatures, alphas):
             if not allowed.is_satisfied_by(value):
                 raise ValueError(f"{must} numbers, each {allowed}. Got {value!r}.")
     return grid
+
+
+def scorers_of(search):
+    """Return what scores the candidates of a search, None for their own `score`."""
+    scoring = search.scoring
+    if scoring is None or callable(scoring):
+        return scoring
+    return check_scoring(search, scoring)
+
+
+def routing_to(scorers, router):
+    """Return a router that also knows the way to scorers."""
+    mapping = MethodMapping().add(caller="fit", callee="score")
+    mapping.add(caller="score", callee="score")
+    return router.add(scorer=scorers, method_mapping=mapping)
+
+
+def metadata_for_scorers(search, groups, fit_params):
+    """Return what of the `groups` and `fit_params` of a search its scorers take."""
+    if not _routing_enabled():
+        return {}
+    given = fit_params if groups is None else {**fit_params, "groups": groups}
+    taken = get_routing_for_object(scorers_of(search)).consumes("score", given)
+    return {name: value for name, value in given.items() if name in taken}
+
+
+def score_by(search, X, y, params):
+    """Return the score of a search by the scorer that chose its candidate."""
+    check_is_fitted(search)
+    scorer, name = search.scorer_, search.refit
+    if search.multimetric_ and not isinstance(name, str):
+        raise AttributeError(
+            "score is not available with several metrics unless refit names one. "
+            f"Got refit={name!r}."
+        )
+    if isinstance(scorer, dict):
+        scorer = scorer[name]
+    if _routing_enabled() and search.scoring is not None:
+        router = routing_to(scorer, MetadataRouter(owner=search))
+        params = process_routing(router, "score", **params).scorer.score
+    score = scorer(search.best_estimator_, X, y, **params)
+    return score[name] if isinstance(score, dict) else score
 
 
 class Candidates:
@@ -60,11 +110,14 @@ class Candidates:
     def __sklearn_clone__(self):
         return self
 
-    def searched(self, **params):
-        """Return a GridSearchCV with `params` that has searched the candidates."""
-        data, weights = self.data, {}
+    def searched(self, metadata, **params):
+        """Return a GridSearchCV with `params` that has searched the candidates.
+
+        The `metadata` are for its scorers, which get the weights as well.
+        """
+        data = self.data
         if data.sample_weight is not None:
-            weights["sample_weight"] = data.sample_weight
+            metadata = {**metadata, "sample_weight": data.sample_weight}
         candidate = _Candidate(self)
         if _routing_enabled():
             candidate.set_fit_request(rows=True, sample_weight=True)
@@ -73,7 +126,7 @@ class Candidates:
         try:
             # What GridSearchCV calls is in this process, whatever trains it.
             with parallel_config("sequential"):
-                search.fit(data.X, data.y, rows=np.arange(len(data.y)), **weights)
+                search.fit(data.X, data.y, rows=np.arange(len(data.y)), **metadata)
         except ValueError:
             if self.error is None:
                 raise

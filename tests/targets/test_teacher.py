@@ -7,6 +7,7 @@ import pytest
 import sklearn
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import get_scorer, log_loss, make_scorer
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
@@ -185,6 +186,67 @@ def test_the_router_names_teacher_and_splitter():
     assert router.consumes("fit", ["groups", "v"]) == {"groups"}
     router = DistilledClassifierCV().get_metadata_routing()
     assert router.consumes("fit", ["groups"]) == set()
+
+
+def scorer_with(weights):
+    scorer = make_scorer(
+        log_loss, response_method="predict_proba", greater_is_better=False
+    )
+    return scorer.set_score_request(sample_weight=weights)
+
+
+@pytest.mark.parametrize("alias", [False, True])
+@pytest.mark.parametrize("several", [False, True])
+def test_weights_reach_the_scorers_of_a_search(data, routing, alias, several):
+    X, y, weight, _ = data
+    name = "v" if alias else "sample_weight"
+    scoring = scorer_with(name if alias else True)
+    if several:
+        plain_loss = scorer_with(False)
+        right = get_scorer("accuracy").set_score_request(sample_weight="w")
+        scoring = {"loss": scoring, "plain": plain_loss, "right": right}
+    refit = "loss" if several else True
+    teacher = LogisticRegression().set_fit_request(sample_weight=True)
+    model = small_search(teacher, scoring=scoring, refit=refit)
+    shown = small_distilled(teacher).set_fit_request(sample_weight=True)
+    grid = {"temperature": model.temperatures, "alpha": model.alphas}
+    plain = GridSearchCV(shown, grid, scoring=scoring, refit=refit, cv=3)
+    pipe = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), model)
+    model.set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+    for metadata in ({}, {name: weight**4}):
+        pipe.fit(X, y, **metadata)
+        plain.fit(pipe[0].transform(X), y, **metadata)
+        for key, expected in plain.cv_results_.items():
+            if key.startswith(("mean_test", "split")):
+                found = model.cv_results_[key]
+                np.testing.assert_allclose(found, expected, atol=1e-4, err_msg=key)
+        loss = log_loss(y, pipe.predict_proba(X), sample_weight=metadata.get(name))
+        assert pipe.score(X, y, **metadata) == pytest.approx(-loss)
+
+
+def test_groups_reach_a_scorer_that_requests_them(data, routing):
+    X, y, _, groups = data
+    seen = []
+
+    def of_groups(y_true, y_pred, groups=None):
+        seen.append(groups)
+        return 1.0
+
+    scorer = make_scorer(of_groups).set_score_request(groups=True)
+    params = {"alphas": [0.0], "scoring": scorer, "cv": GroupKFold(2)}
+    model = small_search(**params).fit(X, y, groups=groups)
+    assert [len(of_rows) for of_rows in seen] == [40] * 4
+    assert model.score(X, y, groups=groups) == 1.0
+    assert len(seen[-1]) == 80
+    with pytest.raises(TypeError, match="'v'"):
+        model.score(X, y, v=groups)
+
+
+def test_weights_that_a_scorer_says_nothing_of_are_refused(data, routing, no_training):
+    X, y, weight, _ = data
+    model = small_search(scoring="neg_log_loss")
+    with pytest.raises(ValueError, match="(?s)sample_weight.*not explicitly set"):
+        model.fit(X, y, sample_weight=weight)
 
 
 # --- Without --------------------------------------------------------------------------
