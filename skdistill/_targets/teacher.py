@@ -11,7 +11,11 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
-from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
+from sklearn.utils.metadata_routing import (
+    MetadataRequest,
+    get_routing_for_object,
+    process_routing,
+)
 from sklearn.utils.validation import _num_samples, has_fit_parameter
 from skorch import NeuralNet
 
@@ -98,11 +102,14 @@ def teacher_fit_params(owner, teacher, sample_weight, fit_params):
         given = {**fit_params, "sample_weight": sample_weight}
         given = {name: value for name, value in given.items() if value is not None}
         params = process_routing(owner, "fit", **given).teacher.fit
-        # Weights may have any name of their own.
-        weighted = set(params) - {"groups"}
+        aliases = _aliases_of_weights(get_routing_for_object(teacher))
     else:
         params = {**_weights_by_name(teacher, sample_weight), **fit_params}
-        weighted = any(ends_in(name, "sample_weight") for name in params)
+        aliases = set()
+    weighted = any(
+        value is sample_weight or ends_in(name, "sample_weight") or name in aliases
+        for name, value in params.items()
+    )
     if sample_weight is not None and not weighted:
         _warn_unweighted(teacher)
     return params
@@ -119,6 +126,13 @@ def _weights_by_name(teacher, sample_weight):
         if has_fit_parameter(last, "sample_weight"):
             return {f"{name}__sample_weight": sample_weight}
     return {}
+
+
+def _aliases_of_weights(routing):
+    """Return what the parts of a teacher request as the sample_weight of their fit."""
+    if isinstance(routing, MetadataRequest):
+        return {routing.fit.requests.get("sample_weight")}
+    return set().union(*(_aliases_of_weights(part.router) for _, part in routing))
 
 
 def _warn_unweighted(teacher):
@@ -140,6 +154,7 @@ def fit_params_of_rows(fit_params, rows, n_samples):
     """Return the parameters of `fit` for some of the rows: what has rows is cut."""
 
     def has_rows(value):
+        # scikit-learn's _check_method_params raises for a numpy scalar.
         return hasattr(value, "__len__") and _num_samples(value) == n_samples
 
     return {

@@ -32,6 +32,14 @@ class Noting(LogisticRegression):
         return super().fit(X, y, sample_weight)
 
 
+class Weighing(LogisticRegression):
+    """A teacher with a name of its own for the weights, and a number to note."""
+
+    def fit(self, X, y, weights=None, number=None):
+        SEEN.append((len(y), weights, number))
+        return super().fit(X, y, weights)
+
+
 @pytest.fixture
 def seen():
     SEEN.clear()
@@ -99,11 +107,27 @@ def test_a_teacher_without_the_weights_is_told_of(data, routing, make, kind):
         make(teacher).fit(X, y, sample_weight=weight)
 
 
+@pytest.mark.parametrize("make", [small_distilled, small_search])
+def test_other_metadata_are_not_taken_for_weights(data, routing, make, seen):
+    X, y, weight, _ = data
+    teacher = Weighing().set_fit_request(number=True)
+    pipe = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), teacher)
+    for model in (make(teacher), make(pipe)):
+        with pytest.warns(UserWarning, match="requests no sample_weight under that"):
+            model.fit(X, y, sample_weight=weight, number=np.float64(7))
+        assert seen[-1][1:] == (None, 7)
+
+
 def test_weights_that_arrive_are_not_warned_about(data, routing):
     X, y, weight, _ = data
     teacher = LogisticRegression().set_fit_request(sample_weight="w")
+    in_pipe = make_pipeline(StandardScaler(), teacher)
+    in_pipe[0].set_fit_request(sample_weight=False)
+    named = Weighing().set_fit_request(weights="sample_weight", number=True)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        small_distilled(in_pipe).fit(X, y, sample_weight=np.ones(80), w=weight)
+        small_distilled(named).fit(X, y, sample_weight=weight, number=7)
         small_distilled(teacher).fit(X, y, sample_weight=weight, w=weight)
         small_distilled(teacher).fit(X, y, w=weight)
         default = EnsembleTeacher(max_epochs=1, n_estimators=1)
