@@ -1,8 +1,6 @@
 """What goes out: probabilities and labels, from logits in chunks."""
 
 import math
-from functools import update_wrapper
-from types import MethodType
 
 import numpy as np
 import torch
@@ -139,26 +137,3 @@ class LogitsClassifierMixin:
         for chunk, places in self._chunks(X, lambda logits: logits.argmax(dim=1)):
             out[chunk] = self.classes_[places]
         return out
-
-
-class NeedsRefit:
-    """A method of a search that is there if `fit` has refitted the best, or is to.
-
-    Its error says why it is not; that of scikit-learn's `available_if` does not.
-    """
-
-    def __init__(self, method):
-        self.method = method
-        update_wrapper(self, method)
-
-    def __get__(self, search, owner=None):
-        if search is None:
-            return self.method
-        fitted = hasattr(search, "cv_results_")
-        if not (hasattr(search, "best_estimator_") if fitted else search.refit):
-            raise AttributeError(
-                f"{self.__name__!r} is not available: this {type(search).__name__} has "
-                "refit=False and cannot predict. Set refit=True and fit it, or fit a "
-                "DistilledClassifier with what cv_results_ says."
-            )
-        return MethodType(self.method, search)

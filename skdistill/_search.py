@@ -14,10 +14,11 @@ from skdistill._distilled import (
     routing_to_teacher,
 )
 from skdistill._pickling import VersionedPickleMixin
-from skdistill._prediction import LogitsClassifierMixin, NeedsRefit
+from skdistill._prediction import LogitsClassifierMixin
 from skdistill._progress import epoch_progress
 from skdistill._search_candidates import (
     Candidates,
+    NeedsRefit,
     checked_grid,
     metadata_for_scorers,
     routing_to,

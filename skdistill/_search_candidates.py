@@ -1,6 +1,8 @@
-"""What GridSearchCV is given in place of models that it could train one by one."""
+"""What GridSearchCV is given to search, and what needs its refit and its scorers."""
 
 import time
+from functools import update_wrapper
+from types import MethodType
 
 import numpy as np
 from joblib import parallel_config
@@ -105,7 +107,8 @@ class Candidates:
         self.splits = splits
         self.n_jobs = n_jobs
         self.backend, self.backend_n_jobs = get_active_backend()
-        self.models = self.error = None
+        self.models = self.error = self.last = None
+        self.engine, self.seconds = None, 0.0
 
     def __sklearn_clone__(self):
         return self
@@ -185,3 +188,26 @@ class _Candidate(DistilledClassifier):
 
     def get_metadata_routing(self):
         return super(DistilledClassifier, self).get_metadata_routing()
+
+
+class NeedsRefit:
+    """A method of a search that is there if `fit` has refitted the best, or is to.
+
+    Its error says why it is not; that of scikit-learn's `available_if` does not.
+    """
+
+    def __init__(self, method):
+        self.method = method
+        update_wrapper(self, method)
+
+    def __get__(self, search, owner=None):
+        if search is None:
+            return self.method
+        fitted = hasattr(search, "cv_results_")
+        if not (hasattr(search, "best_estimator_") if fitted else search.refit):
+            raise AttributeError(
+                f"{self.__name__!r} is not available: this {type(search).__name__} has "
+                "refit=False and cannot predict. Set refit=True and fit it, or fit a "
+                "DistilledClassifier with what cv_results_ says."
+            )
+        return MethodType(self.method, search)
