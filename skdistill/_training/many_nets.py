@@ -132,11 +132,28 @@ def train_replicas(net, X, y, replicas, *, n_classes, bar=None, verbose=0):
     engine : {"vectorized", "joblib"}
         Whether they were trained as a stack or one by one.
     """
+    for replica in replicas:
+        _check_temperature(replica)
     shown = {"bar": bar, "verbose": verbose}
     if why_not_stacked(net, X) is None:
         nets = train_stacked(net, X, y, replicas, n_classes=n_classes, **shown)
         return nets, "vectorized"
     return [_train_alone(net, X, y, replica, **shown) for replica in replicas], "joblib"
+
+
+def _check_temperature(replica):
+    """Raise if logits divided by the temperature, or differences of them, overflow."""
+    if replica.teacher_logits is None:
+        return
+    largest = float(np.abs(replica.teacher_logits).max())
+    # The student's logits, which it divides too, begin at about 1.
+    lowest = 2 * max(largest, 1.0) / float(np.finfo(np.float32).max)
+    if replica.temperature < lowest:
+        raise ValueError(
+            f"The temperature of {replica.name} must be at least {lowest:.2g}, as its "
+            f"teacher gives logits of up to {largest:.2g}: divided by less, they "
+            f"overflow float32. Got {replica.temperature}."
+        )
 
 
 def _train_alone(net, X, y, replica, **shown):

@@ -216,13 +216,33 @@ def test_logits_too_large_for_float32_are_the_teachers_fault(logit):
         teacher_logits(teacher, None, np.array([0, 1]))
 
 
+class Sure(FixedTeacher):
+    def predict_logits(self, X):
+        return self.proba[: len(X)]
+
+
+HUGE = np.array([[1e30, -1e30]] * 80)
+
+
 def test_a_student_learns_from_the_largest_logits(binary):
-    X, y = binary
-    huge = np.where(y[:, None] == [0, 1], 1e30, -1e30)
-
-    class Sure(FixedTeacher):
-        def predict_logits(self, X):
-            return self.proba
-
-    model = small_distilled(Sure(huge, np.arange(2)), temperature=1e-6).fit(X, y)
+    teacher = Sure(HUGE, np.arange(2))
+    model = small_distilled(teacher, temperature=1e-6).fit(*binary)
     assert np.isfinite(model.loss_curve_).all()
+
+
+@pytest.mark.parametrize(
+    ("teacher", "temperature"),
+    [
+        (Sure(HUGE, np.arange(2)), 1e-9),
+        (Sure(HUGE, np.arange(2)), 5e-9),
+        (LogisticRegression(), 1e-40),
+    ],
+)
+def test_a_temperature_that_is_too_low_for_the_logits_is_named(
+    binary, teacher, temperature
+):
+    message = f"temperature of the student .* at least .* teacher.* Got {temperature}"
+    with pytest.raises(ValueError, match=message):
+        small_distilled(teacher, temperature=temperature).fit(*binary)
+    with pytest.raises(ValueError, match=message):
+        small_search(teacher, temperatures=[1.0, temperature]).fit(*binary)
