@@ -9,6 +9,7 @@ from skorch import NeuralNet, NeuralNetClassifier
 from skorch.utils import to_tensor
 from torch import nn
 from torch.nn.functional import linear
+from torch.nn.modules.module import _global_forward_hooks, _global_forward_pre_hooks
 
 from skdistill._training.batches import ShuffledBatches
 from skdistill._training.modules import StudentModel, TeacherModel
@@ -220,6 +221,7 @@ def net_logits(net, X):
         and type(net).infer is NeuralNet.infer
         and type(net.criterion_) is nn.CrossEntropyLoss
         and net.device == "cpu"
+        and not (_global_forward_hooks or _global_forward_pre_hooks)
         and _is_plain(module)
         and _is_plain(module.layers)
     ):

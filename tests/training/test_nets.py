@@ -226,6 +226,26 @@ def test_hooks_see_what_layers_return(binary):
     np.testing.assert_allclose(kept[0], expected.detach(), atol=1e-6)
 
 
+@pytest.mark.parametrize("before", [False, True])
+def test_hooks_for_all_modules_are_called(model, binary, before):
+    X, _ = binary
+    plain = model.predict_logits(X)
+    hooks = torch.nn.modules.module
+    hook = (
+        hooks.register_module_forward_pre_hook(lambda module, inputs: (inputs[0] + 1,))
+        if before
+        else hooks.register_module_forward_hook(lambda *args: args[-1] + 1)
+    )
+    try:
+        hooked = model.predict_logits(X)
+        expected = as_skorch_predicts(model, X)
+    finally:
+        hook.remove()
+    np.testing.assert_allclose(hooked, expected, atol=1e-5)
+    assert not np.allclose(hooked, plain, atol=1e-3)
+    np.testing.assert_array_equal(model.predict_logits(X), plain)
+
+
 def test_a_net_of_ours_with_a_module_of_the_users_is_seeded(binary):
     class Noisy(StudentModel):
         def forward(self, X):
