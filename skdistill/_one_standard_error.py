@@ -90,7 +90,9 @@ def distillation_names(searched, known=()):
     owners = (
         (with_temperature | with_alpha) & of_estimator
         if of_estimator
-        else with_temperature & with_alpha or with_temperature or with_alpha
+        else with_temperature & with_alpha
+        or with_temperature
+        or _without_teachers(with_alpha)
     )
     if len(owners) > 1:
         of_owners = {f"{o}{e}" for o in owners for e in ("temperature", "alpha")}
@@ -104,6 +106,11 @@ def distillation_names(searched, known=()):
         )
         for called in ("temperature", "alpha")
     }
+
+
+def _without_teachers(owners):
+    """Leave out what lies in the teacher of another, such as an MLP with its alpha."""
+    return {o for o in owners if not any(o.startswith(f"{p}teacher__") for p in owners)}
 
 
 def _owners(names, ending):

@@ -360,7 +360,15 @@ def test_the_alpha_is_that_of_the_temperature():
     assert choice(without[1:]) == 1
     only_alphas = [{"b__alpha": 0.9}, {"b__alpha": 0.3}]
     assert choice(only_alphas) == 1
+    with_teachers = [
+        {"b__alpha": 0.9, "b__teacher__alpha": 0.1, "b__teacher__mlp__alpha": 0.1},
+        {"b__alpha": 0.3, "b__teacher__alpha": 0.2, "b__teacher__mlp__alpha": 0.2},
+    ]
+    assert choice(with_teachers) == 1
     assert choice([{"lr": 0.1}, {"lr": 0.2}]) == 0
+    side_by_side = [{"b__alpha": 0.9, "c__mlp__alpha": 0.1}]
+    with pytest.raises(ValueError, match="several: \\['b__alpha', 'c__mlp__alpha'\\]"):
+        choice(side_by_side)
     two = [{**p, "c__temperature": 1.0, "c__alpha": 0.5} for p in params]
     named = "\\['a__b__alpha', 'a__b__temperature', 'c__alpha', 'c__temperature'\\]"
     with pytest.raises(ValueError, match=f"of one model.* of several: {named}"):
