@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from skdistill._ensemble import EnsembleTeacher
     from skdistill._inspection.search_display import SearchDisplay
     from skdistill._one_standard_error import one_standard_error
+    from skdistill._reference import reference_recipe
     from skdistill._search import DistilledClassifierCV
     from skdistill._training.loss import DistillationLoss
     from skdistill._training.modules import StudentModel, TeacherModel
@@ -24,6 +25,7 @@ _PUBLIC = {
     "StudentModel": "skdistill._training.modules",
     "TeacherModel": "skdistill._training.modules",
     "one_standard_error": "skdistill._one_standard_error",
+    "reference_recipe": "skdistill._reference",
 }
 
 # Written out, as type checkers do not run this.
@@ -36,6 +38,7 @@ __all__ = [
     "StudentModel",
     "TeacherModel",
     "one_standard_error",
+    "reference_recipe",
 ]
 
 # A pickled network names it, too.

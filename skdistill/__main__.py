@@ -25,6 +25,7 @@ from skdistill._inspection.experiment import (
     run_repeats,
     table_preparation,
     table_splits,
+    with_defaults,
 )
 
 
@@ -36,7 +37,7 @@ def parse_options(arguments):
 
     parser = argparse.ArgumentParser(prog="python -m skdistill", description=__doc__)
     parser.error = fail
-    parser.set_defaults(output_dir=Path(), seeds=[42, 0, 1], temperature=3.0, alpha=0.7)
+    parser.set_defaults(output_dir=Path(), seeds=[42, 0, 1])
     add = parser.add_argument
     add("--quick", action="store_true", help="a small run, which is not the reference")
     add("--data", metavar="FILE", help="CSV file to run on; .csv.gz works, too")
@@ -44,12 +45,14 @@ def parse_options(arguments):
     add("--output-dir", type=Path, metavar="FOLDER", help="where the files go (here)")
     add("--seeds", type=int, nargs="+", help="of the data, or its splits (42 0 1)")
     add("--students", type=int, metavar="N", help="students per seed (3; quick 2)")
-    add("--temperature", type=float, metavar="T", help="of the distillation (3.0)")
-    add("--alpha", type=float, help="the weight of the teacher's term (0.7)")
+    add("--temperature", type=float, metavar="T", help="of the distillation")
+    add("--alpha", type=float, help="the weight of the teacher's term")
     add("--n-jobs", type=int, metavar="N", help="processes (one per core; quick 1)")
     options = parser.parse_args(arguments)
     plan, seeds = QUICK if options.quick else REFERENCE, options.seeds
-    plan = plan._replace(temperature=options.temperature, alpha=options.alpha)
+    given = {"temperature": options.temperature, "alpha": options.alpha}
+    given = {name: value for name, value in given.items() if value is not None}
+    plan = plan._replace(params=given)
     if options.students is not None:
         plan = plan._replace(n_students=options.students)
     if options.n_jobs:
@@ -61,15 +64,20 @@ def parse_options(arguments):
         (len({*seeds}) == len(seeds), "--seeds must differ from each other"),
         (plan.n_students >= 1, "--students must be >= 1"),
         (plan.n_students + len(seeds) > 2, "one run says nothing; give more --seeds"),
-        (0 < options.temperature < np.inf, "--temperature must be > 0 and finite"),
-        (0 < options.alpha <= 1, "--alpha must be > 0 (the baseline) and <= 1"),
+        (
+            0 < given.get("temperature", 1) < np.inf,
+            "--temperature must be > 0 and finite",
+        ),
+        (0 < given.get("alpha", 1) <= 1, "--alpha must be > 0 (the baseline) and <= 1"),
     ):
         if not valid:
             fail(message)
-    return options, plan
+    # A table of one's own has no reference to be compared with.
+    plans = [with_defaults(plan)] if options.data else [plan, with_defaults(plan)]
+    return options, plans
 
 
-def run(options, plan):
+def run(options, plans):
     """Run the experiment; print, draw and save what comes out."""
     folder, seeds = options.output_dir, options.seeds
     try:
@@ -81,22 +89,26 @@ def run(options, plan):
         X, y, note = load_table(options.data, options.target)
         if note:
             print(note)
-        splits = table_splits(X, y, seeds, plan, options.target)
+        splits = table_splits(X, y, seeds, plans[0], options.target)
         preparation = table_preparation(X)
         unit, overlap = "split", 1 / 4
     else:
-        splits = [reference_split(seed, plan) for seed in seeds]
+        splits = [reference_split(seed, plans[0]) for seed in seeds]
         unit, overlap, preparation = "data seed", 0, StandardScaler()
-    print(heading(splits, plan))
-    repeats = run_repeats(splits, seeds, preparation, plan)
-    print(report(repeats, overlap, unit))
+    repeats = {}
+    for plan in plans:
+        print(heading(splits, plan))
+        of_plan = run_repeats(splits, seeds, preparation, plan)
+        print(report(of_plan, overlap, unit), end="\n\n")
+        repeats[plan.title] = of_plan
     try:
         draw(repeats, overlap, unit).savefig(folder / "skdistill.png", dpi=150)
         print(f"saved {folder / 'skdistill.png'}")
     except ImportError:
         print("no plot: that takes matplotlib; pip install 'skdistill[plot]'")
     if options.data:
-        joblib.dump(repeats[0].student, folder / "student.joblib")
+        (of_plan,) = repeats.values()
+        joblib.dump(of_plan[0].student, folder / "student.joblib")
         print(f"saved {folder / 'student.joblib'}: a student of split {seeds[0]}")
 
 

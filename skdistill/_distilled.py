@@ -6,55 +6,32 @@ from numbers import Integral, Real
 import numpy as np
 from joblib import Memory
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from skorch import NeuralNet
 
-from skdistill._ensemble import EnsembleTeacher
 from skdistill._pickling import VersionedPickleMixin
 from skdistill._prediction import LogitsClassifierMixin
 from skdistill._progress import describe, epoch_progress
-from skdistill._sklearn import HasMethods, Interval, _fit_context, _routing_enabled
+from skdistill._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skdistill._students.network import keep_student, student_name, unfitted_student
 from skdistill._targets.given import checked_soft_targets
 from skdistill._targets.logits import proba_to_logits
-from skdistill._targets.teacher import (
-    check_fit_params,
-    check_teacher,
-    taught_once,
-    teacher_fit_params,
-    unfitted_teacher,
+from skdistill._targets.teacher import check_fit_params, teacher_fit_params
+from skdistill._teaching import (
+    check_teaching,
+    chosen_teacher,
+    routing_to_teacher,
+    teach,
 )
 from skdistill._training.many_nets import Replica, train_replicas
 from skdistill._training.nets import net_logits
 from skdistill._validation import (
     all_or_nothing,
     draw_seeds,
+    n_weighty,
     validate_classification,
     warn_unscaled,
     without_weightless,
 )
-
-
-def chosen_teacher(estimator):
-    """Return the teacher that an estimator was given, or that None stands for."""
-    if estimator.teacher is not None:
-        return estimator.teacher
-    teacher = EnsembleTeacher(device=estimator.device)
-    if _routing_enabled():
-        teacher.set_fit_request(sample_weight=True)
-    return teacher
-
-
-def routing_to_teacher(estimator):
-    """Return the router of an estimator with a `teacher`."""
-    return (
-        MetadataRouter(owner=estimator)
-        .add_self_request(estimator)
-        .add(
-            teacher=chosen_teacher(estimator),
-            method_mapping=MethodMapping().add(caller="fit", callee="fit"),
-        )
-    )
 
 
 class DistilledClassifier(
@@ -98,14 +75,33 @@ class DistilledClassifier(
         then.
     hidden_layer_sizes : tuple of int, default=(64, 32)
         Widths of the student's hidden layers.
-    max_epochs : int, default=50
-        Number of the student's passes over the training data.
-    lr : float, default=1e-3
-        Learning rate of Adam.
-    batch_size : int, default=64
-        Number of rows per training step.
+    max_epochs : int or "auto", default="auto"
+        Number of the student's passes over the training data. "auto" stands for about
+        6,000 training steps, but for 5 passes at least and 1,000 at most.
+    lr : float, default=3e-3
+        Learning rate of Adam, with which training starts.
+    lr_schedule : {"cosine", "constant"}, default="cosine"
+        Whether the learning rate falls to zero, along half a period of a cosine [2]_,
+        or stays as it is.
+    batch_size : int or "auto", default="auto"
+        Number of rows per training step. "auto" stands for 64, and for more in a table
+        of more than some 10,000 rows: 512 from 50,000 on.
     weight_decay : float, default=1e-4
         Weight decay of Adam.
+    calibrate : bool or "auto", default="auto"
+        Whether the teacher's logits are divided by one temperature that makes it as
+        sure as it may be: on rows it was not fitted on, as overconfidence is handed on
+        to the student [3]_. `EnsembleTeacher` and
+        :class:`~sklearn.calibration.CalibratedClassifierCV` do so themselves and are
+        left alone. Others are fitted five times more, each time without a fifth of the
+        rows. "auto" does so unless the teacher is a
+        :class:`~sklearn.frozen.FrozenEstimator`, or `fit` gets `soft_targets`: for
+        those there are no such rows, and True is an error.
+    target_cv : int, cross-validation generator or iterable, default=None
+        With folds, the student learns of every row what a teacher says of it that was
+        fitted without the row's fold. Only for teachers that hand back the labels of
+        the rows they were fitted on: for others, what they say of these rows is the
+        better lesson. The folds serve `calibrate`, too. None uses none.
     memory : str, path or joblib.Memory, default=None
         Where fitted teachers and their logits are kept, so that a search over
         `temperature` and `alpha` fits the teacher once per fold. They are found again
@@ -114,6 +110,10 @@ class DistilledClassifier(
         seeds of the teacher, which an integer `random_state` provides; otherwise
         nothing is kept, and a warning says so. The folder grows until you delete it;
         it holds pickles, so use one that only you can write to. None keeps nothing.
+    n_jobs : int, default=None
+        Number of jobs that the further teachers of `calibrate` and `target_cv` are
+        divided among. None means 1 unless in a :obj:`joblib.parallel_config` context,
+        -1 all processors.
     device : str, default="cpu"
         Where torch trains the student, and the teacher that ``teacher=None`` stands
         for: `"cpu"`, `"cuda"`, `"cuda:<index>"`, `"mps"`, or `"auto"` for a GPU if
@@ -130,6 +130,9 @@ class DistilledClassifier(
     ----------
     teacher_ : classifier or None
         The fitted teacher; None if ``alpha=0`` or if `fit` was given `soft_targets`.
+    teacher_temperature_ : float
+        What the teacher's logits were divided by, before `temperature` softens them;
+        1.0 where this fit calibrated none.
     student_ : skorch.NeuralNetClassifier
         The fitted net. It works on its own, on float32 arrays, and predicts indices
         into `classes_`. It is on the CPU and keeps no optimizer state.
@@ -165,6 +168,10 @@ class DistilledClassifier(
     ----------
     .. [1] G. Hinton, O. Vinyals, J. Dean, "Distilling the Knowledge in a Neural
        Network", 2015, arXiv:1503.02531.
+    .. [2] I. Loshchilov, F. Hutter, "SGDR: Stochastic Gradient Descent with Warm
+       Restarts", ICLR 2017, arXiv:1608.03983.
+    .. [3] C. Guo, G. Pleiss, Y. Sun, K. Weinberger, "On Calibration of Modern Neural
+       Networks", ICML 2017, arXiv:1706.04599.
 
     Examples
     --------
@@ -193,10 +200,20 @@ class DistilledClassifier(
             "array-like",
             Interval(Integral, 1, None, closed="left"),
         ],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "max_epochs": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
         "lr": [Interval(Real, 0, np.inf, closed="neither")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "lr_schedule": [StrOptions({"cosine", "constant"})],
+        "batch_size": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
         "weight_decay": [Interval(Real, 0, np.inf, closed="left")],
+        "calibrate": ["boolean", StrOptions({"auto"})],
+        "target_cv": ["cv_object", None],
+        "n_jobs": [Integral, None],
         "memory": [str, os.PathLike, Memory, None],
         "device": [str],
         "random_state": ["random_state"],
@@ -211,11 +228,15 @@ class DistilledClassifier(
         *,
         student=None,
         hidden_layer_sizes=(64, 32),
-        max_epochs=50,
-        lr=1e-3,
-        batch_size=64,
+        max_epochs="auto",
+        lr=3e-3,
+        lr_schedule="cosine",
+        batch_size="auto",
         weight_decay=1e-4,
+        calibrate="auto",
+        target_cv=None,
         memory=None,
+        n_jobs=None,
         device="cpu",
         random_state=None,
         verbose=0,
@@ -227,9 +248,13 @@ class DistilledClassifier(
         self.hidden_layer_sizes = hidden_layer_sizes
         self.max_epochs = max_epochs
         self.lr = lr
+        self.lr_schedule = lr_schedule
         self.batch_size = batch_size
         self.weight_decay = weight_decay
+        self.calibrate = calibrate
+        self.target_cv = target_cv
         self.memory = memory
+        self.n_jobs = n_jobs
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
@@ -282,12 +307,13 @@ class DistilledClassifier(
                 soft_targets = checked_soft_targets(
                     soft_targets, len(y_index), self.classes_
                 )
-            net = unfitted_student(self, X_student, len(self.classes_))
-            check_teacher(self.teacher)
+            n_rows = n_weighty(X_student, weight)
+            net = unfitted_student(self, X_student, len(self.classes_), n_rows)
+            check_teaching(self, soft_targets)
             check_fit_params(self, chosen_teacher(self), fit_params)
             if self.student is None:
                 warn_unscaled(self, X_student)
-            teacher_seed, student_seed = draw_seeds(self.random_state, 2)
+            teacher_seed, student_seed, fold_seed = draw_seeds(self.random_state, 3)
             # An EnsembleTeacher makes it count.
             with epoch_progress(
                 net.max_epochs,
@@ -295,39 +321,26 @@ class DistilledClassifier(
                 verbose=self.verbose,
                 counts=False,
             ) as bar:
-                self.teacher_, logits = self._fit_teacher(
-                    X,
-                    self.classes_[y_index],
-                    sample_weight,
-                    soft_targets,
-                    fit_params,
-                    teacher_seed,
-                )
+                self.teacher_, logits, self.teacher_temperature_ = None, None, 1.0
+                if self.alpha > 0 and soft_targets is not None:
+                    logits = proba_to_logits(soft_targets).astype(np.float32)
+                elif self.alpha > 0:
+                    fit_params = teacher_fit_params(
+                        self, chosen_teacher(self), sample_weight, fit_params
+                    )
+                    self.teacher_, logits, self.teacher_temperature_ = teach(
+                        self,
+                        X,
+                        self.classes_[y_index],
+                        fit_params,
+                        weight,
+                        (teacher_seed, fold_seed),
+                    )
                 describe(bar, "student")
                 self._fit_student(
                     net, X_student, y_index, weight, logits, student_seed, bar
                 )
         return self
-
-    def _fit_teacher(self, X, y, sample_weight, soft_targets, fit_params, seed):
-        """Return the fitted teacher and its logits; None where none are needed."""
-        if self.alpha == 0:
-            return None, None
-        if soft_targets is not None:
-            return None, proba_to_logits(soft_targets).astype(np.float32)
-        given = chosen_teacher(self)
-        teacher = unfitted_teacher(given, random_state=self.random_state, seed=seed)
-        fit_params = teacher_fit_params(self, teacher, sample_weight, fit_params)
-        return taught_once(
-            self.memory,
-            given,
-            self.random_state,
-            teacher,
-            X,
-            y,
-            fit_params,
-            self.classes_,
-        )
 
     def _fit_student(self, net, X, y, sample_weight, logits, seed, bar):
         X, y, rows = without_weightless(

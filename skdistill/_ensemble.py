@@ -1,41 +1,31 @@
 """The teacher: an ensemble of networks that vote with their mean logit."""
 
-from copy import copy
 from numbers import Integral, Real
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed, effective_n_jobs
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin
 from skorch import NeuralNet
 
+from skdistill._ensemble_members import (
+    check_calibrate,
+    chosen_engine,
+    fitted_members,
+    keep_members,
+    mean_logits,
+    replicas_of,
+    unfitted_member,
+)
 from skdistill._pickling import VersionedPickleMixin
 from skdistill._prediction import LogitsClassifierMixin
 from skdistill._progress import epoch_progress
 from skdistill._sklearn import Interval, StrOptions, _fit_context
-from skdistill._training.many_nets import Replica, train_stacked
-from skdistill._training.modules import TeacherModel
-from skdistill._training.nets import check_member, mlp_net, net_logits, prepared
-from skdistill._training.one_net import train_net
-from skdistill._training.stackable import why_not_stacked
 from skdistill._validation import (
     all_or_nothing,
-    copy_form,
-    draw_seeds,
-    refuse_overridden,
+    n_weighty,
     validate_classification,
     warn_unscaled,
     without_weightless,
-)
-
-MEMBER_PARAMETERS = (
-    "hidden_layer_sizes",
-    "dropout",
-    "max_epochs",
-    "lr",
-    "batch_size",
-    "weight_decay",
-    "device",
 )
 
 
@@ -64,17 +54,29 @@ class EnsembleTeacher(
         Widths of the hidden layers.
     dropout : float, default=0.3
         Probability of dropping a hidden unit in training, in [0, 1).
-    max_epochs : int, default=30
-        Number of passes over the training data.
+    max_epochs : int or "auto", default="auto"
+        Number of passes over the training data. "auto" stands for about
+        3,000 training steps, but for 5 passes at least and 1,000 at most.
     lr : float, default=1e-3
-        Learning rate of Adam.
-    batch_size : int, default=64
-        Number of rows per training step.
+        Learning rate of Adam, with which training starts.
+    lr_schedule : {"cosine", "constant"}, default="cosine"
+        Whether the learning rate falls to zero, along half a period of a cosine [2]_,
+        or stays as it is.
+    batch_size : int or "auto", default="auto"
+        Number of rows per training step. "auto" stands for 64, and for more in a table
+        of more than some 10,000 rows: 512 from 50,000 on.
     weight_decay : float, default=0.0
         Weight decay of Adam.
     averaging : {"logits", "proba"}, default="logits"
         What the vote averages: `"logits"` gives the softmax of the mean logit,
         `"proba"` the mean of the softmaxes.
+    calibrate : bool or "auto", default="auto"
+        Whether each network leaves out one of up to six folds of the rows, on which
+        the others' confidence is checked: the vote's logits are divided by one
+        temperature, which minimizes the log-loss of the logits that every row gets
+        from the networks that were not fitted on it [3]_. This costs no time. "auto"
+        is True unless ``n_estimators=1``. The folds are stratified; rows that belong
+        together, such as copies, are not kept together.
     engine : {"auto", "vectorized", "joblib"}, default="auto"
         How the networks are trained. `"vectorized"` trains all of them as one stacked
         network, several times as fast; `"joblib"` fits them one by one with skorch.
@@ -105,6 +107,11 @@ class EnsembleTeacher(
         indices into `classes_`. They are on the CPU and keep no optimizer state.
     engine_ : {"vectorized", "joblib"}
         How the networks were trained.
+    temperature_ : float
+        What the vote's logits are divided by; 1.0 without calibration.
+    oof_logits_ : ndarray of shape (n_samples, n_classes), dtype float32, or None
+        The logits of every row of `fit` from those networks that left it out, divided
+        by `temperature_`; NaN for rows of weight 0. None without calibration.
     classes_ : ndarray of shape (n_classes,)
         The class labels.
     n_features_in_ : int
@@ -120,6 +127,10 @@ class EnsembleTeacher(
     ----------
     .. [1] B. Lakshminarayanan, A. Pritzel, C. Blundell, "Simple and Scalable
        Predictive Uncertainty Estimation using Deep Ensembles", NeurIPS 2017.
+    .. [2] I. Loshchilov, F. Hutter, "SGDR: Stochastic Gradient Descent with Warm
+       Restarts", ICLR 2017, arXiv:1608.03983.
+    .. [3] C. Guo, G. Pleiss, Y. Sun, K. Weinberger, "On Calibration of Modern Neural
+       Networks", ICML 2017, arXiv:1706.04599.
 
     Examples
     --------
@@ -143,11 +154,19 @@ class EnsembleTeacher(
             Interval(Integral, 1, None, closed="left"),
         ],
         "dropout": [Interval(Real, 0, 1, closed="left")],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "max_epochs": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
         "lr": [Interval(Real, 0, np.inf, closed="neither")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "lr_schedule": [StrOptions({"cosine", "constant"})],
+        "batch_size": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
         "weight_decay": [Interval(Real, 0, np.inf, closed="left")],
         "averaging": [StrOptions({"logits", "proba"})],
+        "calibrate": ["boolean", StrOptions({"auto"})],
         "engine": [StrOptions({"auto", "vectorized", "joblib"})],
         "n_jobs": [Integral, None],
         "device": [str],
@@ -162,11 +181,13 @@ class EnsembleTeacher(
         *,
         hidden_layer_sizes=(256, 128, 64),
         dropout=0.3,
-        max_epochs=30,
+        max_epochs="auto",
         lr=1e-3,
-        batch_size=64,
+        lr_schedule="cosine",
+        batch_size="auto",
         weight_decay=0.0,
         averaging="logits",
+        calibrate="auto",
         engine="auto",
         n_jobs=None,
         device="cpu",
@@ -179,9 +200,11 @@ class EnsembleTeacher(
         self.dropout = dropout
         self.max_epochs = max_epochs
         self.lr = lr
+        self.lr_schedule = lr_schedule
         self.batch_size = batch_size
         self.weight_decay = weight_decay
         self.averaging = averaging
+        self.calibrate = calibrate
         self.engine = engine
         self.n_jobs = n_jobs
         self.device = device
@@ -215,139 +238,28 @@ class EnsembleTeacher(
         """
         with all_or_nothing(self):
             X, y, sample_weight = validate_classification(self, X, y, sample_weight)
-            net = self._member(X)
-            self.engine_ = self._chosen_engine(net, X)
+            check_calibrate(self)
+            net = unfitted_member(self, X, n_weighty(X, sample_weight))
+            self.engine_ = chosen_engine(self, net, X)
             if self.estimator is None:
                 warn_unscaled(self, X)
-            X, y, rows = without_weightless(X, y, sample_weight=sample_weight)
-            total = self.n_estimators * net.max_epochs
+            n_rows, kept = len(X), slice(None)
+            if sample_weight is not None:
+                kept = sample_weight > 0
+            X, y, subset = without_weightless(X, y, sample_weight=sample_weight)
+            replicas, folds = replicas_of(self, y, subset)
+            total = len(replicas) * net.max_epochs
             with epoch_progress(
                 total, description="teacher", verbose=self.verbose
             ) as bar:
-                if self.engine_ == "vectorized":
-                    (self.estimators_,) = self._fit_stacked(net, X, y, [rows], bar)
-                else:
-                    self.estimators_ = self._fit_each(net, X, y, rows, bar)
+                members = fitted_members(self, net, X, y, replicas, bar)
+            keep_members(self, members, folds, X, y, **subset)
+            if self.oof_logits_ is not None:
+                logits = np.full((n_rows, len(self.classes_)), np.nan, np.float32)
+                logits[kept] = self.oof_logits_
+                self.oof_logits_ = logits
         return self
 
-    def _member(self, X):
-        """Return the unfitted net that all members are copies of."""
-        if self.estimator is None:
-            net = mlp_net(
-                TeacherModel,
-                **{name: getattr(self, name) for name in MEMBER_PARAMETERS},
-            )
-        else:
-            refuse_overridden(self, "estimator", MEMBER_PARAMETERS)
-            net = clone(self.estimator)
-            check_member(net)
-        return prepared(net, X, len(self.classes_), "the networks of EnsembleTeacher")
-
-    def _chosen_engine(self, net, X):
-        if self.engine == "joblib":
-            return "joblib"
-        reason = why_not_stacked(net, X)
-        if reason is None:
-            return "vectorized"
-        if self.engine == "vectorized":
-            raise ValueError(
-                "The 'engine' parameter of EnsembleTeacher cannot be 'vectorized' for "
-                f"this net: {reason}. Use 'auto' or 'joblib'."
-            )
-        return "joblib"
-
-    def _names_and_seeds(self):
-        seeds = draw_seeds(self.random_state, self.n_estimators)
-        names = [f"member {i} of EnsembleTeacher" for i in range(self.n_estimators)]
-        return list(zip(names, seeds, strict=True))
-
-    def _fit_stacked(self, net, X, y, subsets, bar):
-        """Return the members trained on each of the subsets."""
-        replicas = [
-            Replica(name, seed, **subset)
-            for subset in subsets
-            # A RandomState starts anew for each, as it does in a fit of a clone.
-            for name, seed in clone(self)._names_and_seeds()
-        ]
-        n_classes = len(self.classes_)
-        nets = train_stacked(
-            net, X, y, replicas, n_classes=n_classes, bar=bar, verbose=self.verbose
-        )
-        n = self.n_estimators
-        return [nets[start : start + n] for start in range(0, len(nets), n)]
-
-    def _fit_each(self, net, X, y, rows, bar):
-        # Processes would only take turns on a GPU, each with a copy of torch there.
-        n_jobs = self.n_jobs if torch.device(net.device).type == "cpu" else 1
-        in_process = effective_n_jobs(n_jobs) == 1
-        fits = Parallel(n_jobs=n_jobs, return_as="generator")(
-            delayed(_train_member)(
-                clone(net),
-                (X, y, rows),
-                seed=seed,
-                name=name,
-                bar=bar if in_process else None,
-                verbose=self.verbose,
-            )
-            for name, seed in self._names_and_seeds()
-        )
-        members = []
-        for fitted in fits:
-            members.append(fitted)
-            if not in_process:
-                loss = fitted.history[-1, "train_loss"]
-                bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
-                bar.update(net.max_epochs)
-        return members
-
     def _logits(self, X):
-        logits = torch.stack([net_logits(net, X) for net in self.estimators_])
-        # Not torch's sums, which depend on where in the batch a row stands.
-        if self.averaging == "logits":
-            mean = np.add.reduce(logits.numpy()) / np.float32(len(logits))
-        else:
-            log_proba = torch.log_softmax(logits, dim=-1).numpy()
-            mean = np.logaddexp.reduce(log_proba) - np.float32(np.log(len(logits)))
-        return torch.from_numpy(mean)
-
-
-def fitted_on_subsets(ensemble, X, y, subsets, form):
-    """Return copies of an ensemble, each fitted on a subset of the rows, in one stack.
-
-    Parameters
-    ----------
-    ensemble : EnsembleTeacher
-        Unfitted.
-    X, y : ndarray
-        As `validate_classification` returns them.
-    subsets : list of dict
-        The `rows` of each subset, and perhaps their `sample_weight`.
-    form : estimator
-        One that has what `validate_classification` sets.
-
-    Returns
-    -------
-    list of EnsembleTeacher, or None
-        None if the networks cannot be stacked, or are not to be.
-    """
-    ensemble._validate_params()
-    copy_form(form, ensemble)
-    net = ensemble._member(X)
-    ensemble.engine_ = ensemble._chosen_engine(net, X)
-    if ensemble.engine_ != "vectorized":
-        return None
-    teachers = []
-    total = len(subsets) * ensemble.n_estimators * net.max_epochs
-    with epoch_progress(total, description="teachers", verbose=ensemble.verbose) as bar:
-        for members in ensemble._fit_stacked(net, X, y, subsets, bar):
-            teacher = copy(ensemble)
-            teacher.estimators_ = members
-            teachers.append(teacher)
-    return teachers
-
-
-def _train_member(net, data, **how):
-    # In one tuple, as a single array would be lost for good with the worker of a
-    # cluster that joblib had sent it to.
-    X, y, rows = data
-    return train_net(net, X, y, rows=rows, **how)
+        mean = mean_logits(self.estimators_, X, self.averaging)
+        return torch.from_numpy(mean / np.float32(self.temperature_))

@@ -8,11 +8,7 @@ from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.utils import indexable
 from sklearn.utils.metadata_routing import MethodMapping
 
-from skdistill._distilled import (
-    DistilledClassifier,
-    chosen_teacher,
-    routing_to_teacher,
-)
+from skdistill._distilled import DistilledClassifier
 from skdistill._pickling import VersionedPickleMixin
 from skdistill._prediction import LogitsClassifierMixin
 from skdistill._progress import epoch_progress
@@ -34,10 +30,10 @@ from skdistill._students.network import (
 )
 from skdistill._targets.teacher import (
     check_fit_params,
-    check_teacher,
     metadata_for_teacher,
     teacher_fit_params,
 )
+from skdistill._teaching import check_teaching, chosen_teacher, routing_to_teacher
 from skdistill._training.nets import net_logits
 from skdistill._validation import (
     all_or_nothing,
@@ -46,7 +42,15 @@ from skdistill._validation import (
     warn_unscaled,
 )
 
-_SHARED = ("teacher", "student", *NETWORK_PARAMETERS, "random_state", "verbose")
+_SHARED = (
+    "teacher",
+    "student",
+    *NETWORK_PARAMETERS,
+    "calibrate",
+    "target_cv",
+    "random_state",
+    "verbose",
+)
 
 
 class DistilledClassifierCV(
@@ -98,14 +102,25 @@ class DistilledClassifierCV(
         `DistilledClassifier`.
     hidden_layer_sizes : tuple of int, default=(64, 32)
         Widths of the student's hidden layers.
-    max_epochs : int, default=50
-        Number of the student's passes over the training data.
-    lr : float, default=1e-3
-        Learning rate of Adam.
-    batch_size : int, default=64
-        Number of rows per training step.
+    max_epochs : int or "auto", default="auto"
+        Number of the student's passes over the training data. "auto" stands for about
+        6,000 training steps, but for 5 passes at least and 1,000 at most.
+    lr : float, default=3e-3
+        Learning rate of Adam, with which training starts.
+    lr_schedule : {"cosine", "constant"}, default="cosine"
+        Whether the learning rate falls to zero, along half a period of a cosine,
+        or stays as it is.
+    batch_size : int or "auto", default="auto"
+        Number of rows per training step. "auto" stands for 64, and for more in a table
+        of more than some 10,000 rows: 512 from 50,000 on.
     weight_decay : float, default=1e-4
         Weight decay of Adam.
+    calibrate : bool or "auto", default="auto"
+        Whether the teacher's logits are calibrated, as in `DistilledClassifier`: for
+        each fold on its training rows, and for the refit on all.
+    target_cv : int, cross-validation generator or iterable, default=None
+        Folds for out-of-fold soft targets, as in `DistilledClassifier`, but within the
+        training rows of each fold.
     device : str, default="cpu"
         Where torch trains: `"cpu"`, `"cuda"`, `"cuda:<index>"`, `"mps"`, or `"auto"`
         for a GPU if there is one.
@@ -224,10 +239,13 @@ class DistilledClassifierCV(
         n_jobs=None,
         student=None,
         hidden_layer_sizes=(64, 32),
-        max_epochs=50,
-        lr=1e-3,
-        batch_size=64,
+        max_epochs="auto",
+        lr=3e-3,
+        lr_schedule="cosine",
+        batch_size="auto",
         weight_decay=1e-4,
+        calibrate="auto",
+        target_cv=None,
         device="cpu",
         random_state=None,
         verbose=0,
@@ -244,8 +262,11 @@ class DistilledClassifierCV(
         self.hidden_layer_sizes = hidden_layer_sizes
         self.max_epochs = max_epochs
         self.lr = lr
+        self.lr_schedule = lr_schedule
         self.batch_size = batch_size
         self.weight_decay = weight_decay
+        self.calibrate = calibrate
+        self.target_cv = target_cv
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
@@ -320,8 +341,8 @@ class DistilledClassifierCV(
         """Return the unfitted model of all candidates, with the form of the data."""
         model = DistilledClassifier(**{name: getattr(self, name) for name in _SHARED})
         copy_form(self, model)
-        check_teacher(self.teacher)
-        unfitted_student(self, X, len(self.classes_))
+        check_teaching(self)
+        unfitted_student(self, X, len(self.classes_), len(X))
         return model
 
     def _take_results(self, search, candidates):

@@ -8,16 +8,19 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing
 from sklearn.utils.metadata_routing import process_routing
 
-from skdistill._distilled import chosen_teacher
-from skdistill._ensemble import EnsembleTeacher, fitted_on_subsets
+from skdistill._ensemble import EnsembleTeacher
+from skdistill._ensemble_members import fitted_on_subsets, member_budget
 from skdistill._progress import describe, epoch_progress
 from skdistill._sklearn import _routing_enabled
-from skdistill._students.network import keep_student, unfitted_student
-from skdistill._targets.logits import teacher_logits
-from skdistill._targets.teacher import (
-    fit_params_of_rows,
-    unfitted_teacher,
+from skdistill._students.network import (
+    keep_student,
+    student_budget,
+    unfitted_student,
 )
+from skdistill._targets.logits import teacher_logits
+from skdistill._targets.out_of_fold import fit_params_of_rows
+from skdistill._targets.teacher import unfitted_teacher
+from skdistill._teaching import asks_others, chosen_teacher, teach
 from skdistill._training.many_nets import Replica, train_replicas
 from skdistill._training.nets import chosen_device
 from skdistill._validation import draw_seeds, ends_in, validated_weight
@@ -40,12 +43,18 @@ class Data:
         fit_params = fit_params_of_rows(self.fit_params, rows, len(self.y))
         return _safe_indexing(self.X, rows), self.y[rows], fit_params
 
+    def weight_of(self, rows, sample_weight):
+        """Return the weights of some of the rows, as `validate_classification` does."""
+        if sample_weight is None:
+            return None
+        weight = _safe_indexing(sample_weight, rows)
+        return validated_weight(weight, self.X_student[rows])
+
     def subset(self, rows, sample_weight):
         """Return rows that training sees and their weights, for `Replica`."""
-        if sample_weight is None:
+        weight = self.weight_of(rows, sample_weight)
+        if weight is None:
             return {"rows": rows}
-        weight = _safe_indexing(sample_weight, rows)
-        weight = validated_weight(weight, self.X_student[rows])
         return {"rows": rows[weight > 0], "sample_weight": weight[weight > 0]}
 
 
@@ -81,19 +90,18 @@ def train_candidates(model, data, folds, pairs, n_jobs):
     engine : dict
         How teachers and students were trained.
     """
-    by_classes = {}
+    stacks = {}
     for rows in folds:
-        classes = tuple(np.unique(data.y[rows]).tolist())
-        by_classes.setdefault(classes, []).append(rows)
+        stacks.setdefault(_what_stacks(model, data, rows), []).append(rows)
     n_jobs = n_jobs if _on_cpu(model) else 1
     n_parts = effective_n_jobs(n_jobs)
     parts = [
         alike[start::n_parts]
-        for alike in by_classes.values()
+        for alike in stacks.values()
         for start in range(min(n_parts, len(alike)))
     ]
     # The refit draws the same from it.
-    seeds = draw_seeds(deepcopy(model.random_state), 2)
+    seeds = draw_seeds(deepcopy(model.random_state), 3)
     # The bar of this process does not move in others: see `_shown`.
     verbose = 0 if n_parts > 1 and model.verbose == 1 else model.verbose
     trained = Parallel(n_jobs=n_jobs, return_as="generator")(
@@ -110,10 +118,22 @@ def train_candidates(model, data, folds, pairs, n_jobs):
     return models, trained[0][1]
 
 
+def _what_stacks(model, data, rows):
+    """Return what folds have in common that can be trained as one stack."""
+    shared = [tuple(np.unique(data.y[rows]).tolist())]
+    n_rows = len(data.subset(rows, data.sample_weight)["rows"])
+    shared.append(student_budget(model, n_rows))
+    teacher = chosen_teacher(model)
+    if type(teacher) is EnsembleTeacher:
+        weight = data.fit_params.get("sample_weight")
+        n_rows = len(data.subset(rows, weight)["rows"])
+        shared.append(member_budget(teacher, n_rows))
+    return tuple(shared)
+
+
 def _shown(trained, model, data, parts, n_pairs):
     """Return what the jobs do; whenever one of them is done, the bar moves."""
-    net = unfitted_student(model, data.X_student, len(model.classes_))
-    sizes = [len(part) * n_pairs * net.max_epochs for part in parts]
+    sizes = [len(part) * n_pairs for part in parts]
     doing = f"{sum(map(len, parts))} folds in {len(parts)} jobs"
     done = []
     with epoch_progress(sum(sizes), description=doing, verbose=1, counts=False) as bar:
@@ -136,7 +156,7 @@ def _on_cpu(model):
 
 
 def _train_part(model, data, folds, pairs, seeds, verbose):
-    """Do what `train_candidates` does for folds that have the same classes.
+    """Do what `train_candidates` does for folds that can be trained as one stack.
 
     Returns
     -------
@@ -154,20 +174,23 @@ def _train_part(model, data, folds, pairs, seeds, verbose):
             "less folds, or stratified ones."
         )
     y = np.searchsorted(model.classes_, data.y)
-    net = unfitted_student(model, data.X_student, len(model.classes_))
+    subsets = [data.subset(rows, data.sample_weight) for rows in folds]
+    n_rows, n_classes = len(subsets[0]["rows"]), len(model.classes_)
+    net = unfitted_student(model, data.X_student, n_classes, n_rows)
     # Without a teacher's term, all temperatures make the same student.
     of_labels = next((pair for pair in pairs if pair[1] == 0), None)
     trained_as = {pair: pair if pair[1] > 0 else of_labels for pair in pairs}
     trained = list(dict.fromkeys(trained_as.values()))
     n_epochs = len(folds) * len(trained) * net.max_epochs
     with epoch_progress(n_epochs, description="students", verbose=verbose) as bar:
-        subsets = [data.subset(rows, data.sample_weight) for rows in folds]
-        teachers, engine = [None] * len(folds), None
+        taught, engine = [(None, None, 1.0)] * len(folds), None
         if any(alpha > 0 for _, alpha in pairs):
-            teachers, engine = _fold_teachers(model, data, y, folds, seeds[0], bar)
-            for subset, teacher in zip(subsets, teachers, strict=True):
-                X, _, _ = data.of_teacher(subset["rows"])
-                subset["teacher_logits"] = teacher_logits(teacher, X, model.classes_)
+            taught, engine = _fold_teachers(model, data, y, folds, seeds, bar)
+            for rows, subset, (_, logits, _) in zip(
+                folds, subsets, taught, strict=True
+            ):
+                weighty = np.isin(rows, subset["rows"])
+                subset["teacher_logits"] = logits[weighty]
             describe(bar, "students")
         replicas = [
             Replica(
@@ -185,51 +208,60 @@ def _train_part(model, data, folds, pairs, seeds, verbose):
             data.X_student,
             y,
             replicas,
-            n_classes=len(model.classes_),
+            n_classes=n_classes,
             bar=bar,
             verbose=verbose,
         )
     nets, models = iter(nets), []
-    for teacher in teachers:
+    for of_fold in taught:
         students = {pair: next(nets) for pair in trained}
         models.append(
             {
-                pair: _fitted(model, pair, teacher, students[trained_as[pair]])
+                pair: _fitted(model, pair, of_fold, students[trained_as[pair]])
                 for pair in pairs
             }
         )
     return models, {"teachers": engine, "students": engine_of_students}
 
 
-def _fold_teachers(model, data, y, folds, seed, bar):
-    """Return the fitted teacher of every fold, and how they were trained."""
-    given, seeds = chosen_teacher(model), (model.random_state, seed)
-    teacher = _unfitted(given, seeds)
-    if type(teacher) is EnsembleTeacher:
+def _fold_teachers(model, data, y, folds, seeds, bar):
+    """Return what `teach` does, for every fold, and how the teachers were trained."""
+    given, classes = chosen_teacher(model), model.classes_
+    if type(given) is EnsembleTeacher and not asks_others(model):
         weight = data.fit_params.get("sample_weight")
         subsets = [data.subset(rows, weight) for rows in folds]
+        teacher = unfitted_teacher(
+            given, random_state=model.random_state, seed=seeds[0]
+        )
         teachers = fitted_on_subsets(teacher, data.X_student, y, subsets, model)
         if teachers is not None:
-            return teachers, "vectorized"
-    teachers = []
+            taught = [
+                (
+                    teacher,
+                    teacher_logits(teacher, data.of_teacher(rows)[0], classes),
+                    1.0,
+                )
+                for teacher, rows in zip(teachers, folds, strict=True)
+            ]
+            return taught, "vectorized"
+    taught = []
     for n, rows in enumerate(folds, 1):
         # An EnsembleTeacher makes it count.
         doing = f"teacher {type(given).__name__}, fold {n} of {len(folds)}"
         describe(bar, doing, counts=False)
         X, labels, fit_params = data.of_teacher(rows)
-        teachers.append(_unfitted(given, seeds).fit(X, labels, **fit_params))
-    return teachers, "joblib"
+        weight = data.weight_of(rows, data.sample_weight)
+        of_fold = teach(model, X, labels, fit_params, weight, (seeds[0], seeds[2]))
+        taught.append(of_fold)
+    return taught, "joblib"
 
 
-def _unfitted(given, seeds):
-    random_state, seed = seeds
-    return unfitted_teacher(given, random_state=random_state, seed=seed)
-
-
-def _fitted(model, pair, teacher, student):
+def _fitted(model, pair, taught, student):
     """Return a copy of `model` as if it had been fitted."""
     temperature, alpha = pair
     fitted = copy(model).set_params(temperature=temperature, alpha=alpha)
-    fitted.teacher_ = teacher if alpha > 0 else None
+    fitted.teacher_, fitted.teacher_temperature_ = None, 1.0
+    if alpha > 0:
+        fitted.teacher_, _, fitted.teacher_temperature_ = taught
     keep_student(fitted, student)
     return fitted

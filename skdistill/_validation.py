@@ -131,6 +131,11 @@ def validated_weight(sample_weight, X):
     return (weight / weight[weight > 0].mean()).astype(np.float32)
 
 
+def n_weighty(X, sample_weight):
+    """Return the number of rows that count: those of positive weight."""
+    return len(X) if sample_weight is None else np.count_nonzero(sample_weight)
+
+
 def without_weightless(X, y, *, sample_weight, **rows):
     """Leave out the rows of weight 0, which training is not to see at all.
 

@@ -26,7 +26,9 @@ def small_teacher(**params):
         "hidden_layer_sizes": (8, 4),
         "max_epochs": 5,
         "lr": 0.01,
+        "lr_schedule": "constant",
         "batch_size": 16,
+        "calibrate": False,
     }
     return EnsembleTeacher(**{**defaults, **params})
 
@@ -35,7 +37,9 @@ SMALL_STUDENT = {
     "hidden_layer_sizes": (8,),
     "max_epochs": 5,
     "lr": 0.01,
+    "lr_schedule": "constant",
     "batch_size": 16,
+    "calibrate": False,
     "random_state": 0,
 }
 
@@ -130,6 +134,7 @@ def own_net(module=TeacherModel, **params):
         "hidden_layer_sizes": (16, 8),
         "max_epochs": 4,
         "lr": 0.02,
+        "lr_schedule": "constant",
         "batch_size": 16,
         "weight_decay": 1e-3,
         "device": "cpu",

@@ -8,7 +8,13 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import skdistill
 from tests.nets import small_distilled, small_search, small_teacher
 
-TRAINING = {"max_epochs": 12, "lr": 0.02, "batch_size": 32}
+TRAINING = {
+    "max_epochs": 12,
+    "lr": 0.02,
+    "lr_schedule": "cosine",
+    "batch_size": 32,
+    "calibrate": "auto",
+}
 ESTIMATORS = [
     small_teacher(hidden_layer_sizes=(16, 8), **TRAINING, random_state=0),
     small_distilled(

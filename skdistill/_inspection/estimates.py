@@ -107,11 +107,18 @@ def report(repeats, overlap, unit):
     return "\n".join(lines)
 
 
-def draw(repeats, overlap, unit):
-    """Return a figure of the accuracies; needs matplotlib."""
+def draw(repeats_of, overlap, unit):
+    """Return a figure of the accuracies, a panel for each title; needs matplotlib."""
     from matplotlib.figure import Figure
 
-    axes = Figure(figsize=(10, 5), layout="constrained").subplots()
+    figure = Figure(figsize=(10, 4.5 * len(repeats_of)), layout="constrained")
+    panels = figure.subplots(len(repeats_of), sharey=True, squeeze=False)[:, 0]
+    for axes, (title, repeats) in zip(panels, repeats_of.items(), strict=True):
+        _draw_panel(axes, title, repeats, overlap, unit)
+    return figure
+
+
+def _draw_panel(axes, title, repeats, overlap, unit):
     ticks = np.arange(len(MODELS))
     for place, repeat in enumerate(repeats):
         scores = model_scores([repeat])
@@ -123,8 +130,8 @@ def draw(repeats, overlap, unit):
     axes.set_xticks(ticks, map("\n".join, zip(MODELS.values(), sizes, strict=True)))
     axes.set_xlim(-0.5, len(MODELS) - 0.5)
     axes.set_ylabel("accuracy on the test part in %, with 95 % intervals")
-    axes.set_title(f"recovery: {recovery_text(gain_and_gap(repeats, overlap))}")
+    recovered = recovery_text(gain_and_gap(repeats, overlap))
+    axes.set_title(f"{title}: recovery {recovered}")
     axes.legend(
         title="recovery", loc="upper left", bbox_to_anchor=(1, 1), frameon=False
     )
-    return axes.figure

@@ -24,9 +24,12 @@ from skdistill._inspection.estimates import MODELS
 Plan = namedtuple(
     "Plan",
     "title n_train n_test max_rows n_teachers teacher_epochs n_students student_epochs "
-    "n_jobs temperature alpha",
-    defaults=(3.0, 0.7),
+    "n_jobs params",
+    defaults=({},),
 )
+"""What is run. Without epochs it is the estimators' own defaults, else the reference
+recipe with these; `params` are set on either."""
+
 REFERENCE = Plan("Reference recipe", 4000, 21000, sys.maxsize, 12, 30, 3, 50, -1)
 QUICK = Plan("Quick run, NOT the reference recipe", 500, 10000, 625, 4, 20, 2, 75, 1)
 MIN_PER_CLASS = 5
@@ -138,23 +141,48 @@ def table_preparation(X):
     )
 
 
+def with_defaults(plan):
+    """Return the plan with the defaults of the estimators."""
+    return plan._replace(
+        title="Default settings", teacher_epochs=None, student_epochs=None
+    )
+
+
+def planned_model(plan):
+    """Return the unfitted distilled classifier of a plan, with its teacher."""
+    # Here, because torch takes seconds, which a mistyped option should not cost.
+    from skdistill import DistilledClassifier, EnsembleTeacher, reference_recipe
+
+    if plan.student_epochs is None:
+        model = DistilledClassifier(EnsembleTeacher())
+    else:
+        model = reference_recipe(
+            max_epochs=plan.student_epochs, teacher__max_epochs=plan.teacher_epochs
+        )
+    return model.set_params(
+        teacher__n_estimators=plan.n_teachers,
+        teacher__n_jobs=plan.n_jobs,
+        **plan.params,
+    )
+
+
 def heading(splits, plan):
     """Return in words what is about to run."""
     n_train, n_test = map(len, splits[0][:2])
+    model = planned_model(plan)
     return (
         f"{plan.title}: {n_train:,} training rows, {n_test:,} test rows, "
-        f"{plan.n_teachers} teachers of {plan.teacher_epochs} epochs, "
-        f"{plan.n_students} students of {plan.student_epochs}, "
-        f"temperature {plan.temperature}, alpha {plan.alpha}"
+        f"{plan.n_teachers} teachers of {model.teacher.max_epochs} epochs, "
+        f"{plan.n_students} students of {model.max_epochs}, "
+        f"temperature {model.temperature}, alpha {model.alpha}"
     )
 
 
 def run_repeats(splits, seeds, preparation, plan):
     """Run one repeat per split, under a progress bar, and return them."""
-    n_epochs = plan.n_teachers * plan.teacher_epochs
-    n_epochs += 2 * plan.n_students * plan.student_epochs
+    n_networks = plan.n_teachers + 2 * plan.n_students
     with tqdm(
-        total=len(seeds) * n_epochs, unit="epoch", smoothing=0, disable=None
+        total=len(seeds) * n_networks, unit="network", smoothing=0, disable=None
     ) as bar:
         return [
             run_repeat(split, seed, preparation, plan, bar)
@@ -164,38 +192,26 @@ def run_repeats(splits, seeds, preparation, plan):
 
 def run_repeat(split, seed, preparation, plan, bar):
     """Fit baselines, ensemble and distilled students on one split and score them."""
-    # Here, because torch takes seconds, which a mistyped option should not cost.
-    from skdistill import DistilledClassifier, EnsembleTeacher
-
     X, X_test, y, y_test = split
 
-    def fit(name, model, n_epochs):
-        bar.set_description(f"seed {seed}, {name}")
+    model = planned_model(plan)
+
+    def fit(name, model, n_networks):
+        bar.set_description(f"{plan.title}, seed {seed}, {name}")
         pipeline = make_pipeline(clone(preparation), model).fit(X, y)
-        bar.update(n_epochs)
+        bar.update(n_networks)
         return pipeline
 
     def fit_students(name, **params):
-        n_epochs, states = plan.student_epochs, range(plan.n_students)
-        student = DistilledClassifier(max_epochs=n_epochs, **params)
+        student, states = clone(model).set_params(**params), range(plan.n_students)
         students = [clone(student).set_params(random_state=state) for state in states]
-        return [fit(name, student, n_epochs) for student in students]
+        return [fit(name, student, 1) for student in students]
 
     # The baselines first: they are quick, so that the time left shows early.
     baseline = fit_students("baseline", alpha=0)
-    ensemble = EnsembleTeacher(
-        n_estimators=plan.n_teachers,
-        max_epochs=plan.teacher_epochs,
-        n_jobs=plan.n_jobs,
-        random_state=seed,
-    )
-    ensemble = fit("teachers", ensemble, plan.n_teachers * plan.teacher_epochs)
-    distilled = fit_students(
-        "distilled",
-        teacher=FrozenEstimator(ensemble[-1]),
-        temperature=plan.temperature,
-        alpha=plan.alpha,
-    )
+    ensemble = clone(model.teacher).set_params(random_state=seed)
+    ensemble = fit("teachers", ensemble, plan.n_teachers)
+    distilled = fit_students("distilled", teacher=FrozenEstimator(ensemble[-1]))
     return score_repeat(seed, X_test, y_test, baseline, distilled, ensemble)
 
 

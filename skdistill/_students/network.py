@@ -2,6 +2,7 @@
 
 from sklearn.base import clone
 
+from skdistill._training.budget import STUDENT_STEPS, budget
 from skdistill._training.modules import StudentModel
 from skdistill._training.nets import check_student, mlp_net, prepared
 from skdistill._validation import refuse_overridden
@@ -10,6 +11,7 @@ NETWORK_PARAMETERS = (
     "hidden_layer_sizes",
     "max_epochs",
     "lr",
+    "lr_schedule",
     "batch_size",
     "weight_decay",
     "device",
@@ -21,10 +23,24 @@ def student_name(estimator):
     return f"the student of {type(estimator).__name__}"
 
 
-def unfitted_student(estimator, X, n_classes):
-    """Return the net that the parameters of `estimator` describe, checked on `X`."""
+def student_budget(estimator, n_rows):
+    """Return the budget of the student of `estimator` for training on `n_rows`."""
+    return budget(
+        n_rows,
+        STUDENT_STEPS,
+        max_epochs=estimator.max_epochs,
+        batch_size=estimator.batch_size,
+    )
+
+
+def unfitted_student(estimator, X, n_classes, n_rows):
+    """Return the net that the parameters of `estimator` describe, checked on `X`.
+
+    It is for training on `n_rows`.
+    """
     if estimator.student is None:
         settings = {name: getattr(estimator, name) for name in NETWORK_PARAMETERS}
+        settings.update(student_budget(estimator, n_rows)._asdict())
         net = mlp_net(StudentModel, **settings)
     else:
         refuse_overridden(estimator, "student", NETWORK_PARAMETERS)

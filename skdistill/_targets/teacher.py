@@ -5,24 +5,25 @@ import warnings
 from numbers import Integral
 from pickle import PicklingError
 
+import numpy as np
 import sklearn
 import torch
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing
 from sklearn.utils.metadata_routing import (
     MetadataRequest,
     get_routing_for_object,
     process_routing,
 )
-from sklearn.utils.validation import _num_samples, has_fit_parameter
+from sklearn.utils.validation import has_fit_parameter
 from skorch import NeuralNet
 
 from skdistill import __version__
 from skdistill._sklearn import BaseSearchCV, _routing_enabled
 from skdistill._targets.cache import computed_once, content_key
 from skdistill._targets.logits import teacher_logits
+from skdistill._targets.out_of_fold import fitted_temperature, out_of_fold_logits
 from skdistill._validation import draw_seeds, ends_in
 
 # A fitted teacher may be another with another version of these.
@@ -150,27 +151,48 @@ def _warn_unweighted(teacher):
     )
 
 
-def fit_params_of_rows(fit_params, rows, n_samples):
-    """Return the parameters of `fit` for some of the rows: what has rows is cut."""
+def taught(teacher, X, y, fit_params, classes, plan):
+    """Fit a teacher and ask it what its student is to learn.
 
-    def has_rows(value):
-        # scikit-learn's _check_method_params raises for a numpy scalar.
-        return hasattr(value, "__len__") and _num_samples(value) == n_samples
+    Parameters
+    ----------
+    teacher : classifier
+        The teacher, unfitted.
+    X, y : array-like
+        The caller's own rows, and the labels.
+    fit_params : dict
+        What else it is fitted with.
+    classes : ndarray of shape (n_classes,)
+        The classes, in the order of the columns wanted.
+    plan : OutOfFold or None
+        What of it is from teachers that are fitted on part of the rows.
 
-    return {
-        name: _safe_indexing(value, rows) if has_rows(value) else value
-        for name, value in fit_params.items()
-    }
-
-
-def taught(teacher, X, y, fit_params, classes):
-    """Return the teacher, fitted, and its logits for the rows it was fitted on."""
+    Returns
+    -------
+    teacher : classifier
+        The teacher, fitted.
+    logits : ndarray of shape (n_samples, n_classes), dtype float32
+        What the student learns from.
+    temperature : float
+        What the teacher's own logits are divided by.
+    """
+    out_of_fold = None
+    if plan is not None:
+        out_of_fold = out_of_fold_logits(teacher, X, y, fit_params, classes, plan)
     teacher.fit(X, y, **fit_params)
-    return teacher, teacher_logits(teacher, X, classes)
+    logits, temperature = teacher_logits(teacher, X, classes), 1.0
+    if plan is not None and plan.calibrate:
+        seen = np.concatenate(plan.folds)
+        index = np.searchsorted(classes, y)
+        weight = None if plan.sample_weight is None else plan.sample_weight[seen]
+        temperature = fitted_temperature(out_of_fold[seen], index[seen], weight)
+    if plan is not None and plan.as_targets:
+        logits = out_of_fold
+    return teacher, logits / np.float32(temperature), temperature
 
 
-def taught_once(memory, given, random_state, teacher, X, y, fit_params, classes):
-    """Return what `taught` does, or did before for the same arguments.
+def taught_once(memory, given, random_state, teacher, X, y, fit_params, classes, plan):
+    """Return what `taught` does, or did before for the same teacher and data.
 
     Parameters
     ----------
@@ -183,11 +205,12 @@ def taught_once(memory, given, random_state, teacher, X, y, fit_params, classes)
     """
 
     def compute():
-        return taught(teacher, X, y, fit_params, classes)
+        return taught(teacher, X, y, fit_params, classes, plan)
 
     if memory is None or isinstance(teacher, FrozenEstimator):
         return compute()
-    key = _key(given, random_state, teacher, X, y, fit_params, classes)
+    kept_for = plan and plan._replace(n_jobs=None)
+    key = _key(given, random_state, teacher, X, y, fit_params, classes, kept_for)
     return compute() if key is None else computed_once(memory, key, compute)
 
 

@@ -138,7 +138,7 @@ def train_replicas(net, X, y, replicas, *, n_classes, bar=None, verbose=0):
     if why_not_stacked(net, X) is None:
         nets = train_stacked(net, X, y, replicas, n_classes=n_classes, **shown)
         return nets, "vectorized"
-    return [_train_alone(net, X, y, replica, **shown) for replica in replicas], "joblib"
+    return [train_alone(net, X, y, replica, **shown) for replica in replicas], "joblib"
 
 
 def _check_temperature(replica):
@@ -156,7 +156,8 @@ def _check_temperature(replica):
         )
 
 
-def _train_alone(net, X, y, replica, **shown):
+def train_alone(net, X, y, replica, **shown):
+    """Return a copy of `net`, trained as `replica` says and by skorch's own loop."""
     rows, weight, logits = replica.rows, replica.sample_weight, replica.teacher_logits
     if rows is not None:
         X, y = X[rows], y[rows]

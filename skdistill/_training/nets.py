@@ -6,10 +6,12 @@ from numbers import Integral
 import torch
 from sklearn.base import clone
 from skorch import NeuralNet, NeuralNetClassifier
+from skorch.callbacks import LRScheduler
 from skorch.utils import to_tensor
 from torch import nn
 from torch.nn.functional import linear
 from torch.nn.modules.module import _global_forward_hooks, _global_forward_pre_hooks
+from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from skdistill._training.batches import ShuffledBatches
 from skdistill._training.modules import StudentModel, TeacherModel
@@ -24,6 +26,7 @@ def mlp_net(
     hidden_layer_sizes,
     max_epochs,
     lr,
+    lr_schedule,
     batch_size,
     weight_decay,
     device,
@@ -41,18 +44,38 @@ def mlp_net(
         batch_size=batch_size,
         iterator_train=ShuffledBatches,
         train_split=None,
+        callbacks=_schedule(lr_schedule, max_epochs),
         device=chosen_device(device),
         **{f"module__{name}": value for name, value in module_params.items()},
     )
 
 
+def _schedule(lr_schedule, max_epochs):
+    """Return the callbacks of a net that trains with a schedule."""
+    if lr_schedule == "constant":
+        return None
+    schedule = LRScheduler(CosineAnnealingLR, T_max=max_epochs, event_name=None)
+    return [("lr_schedule", schedule)]
+
+
 def is_own(net):
     """Tell a net that `mlp_net` has made, in which no code of the user's runs."""
-    settings = net.iterator_train, net.train_split, net.callbacks
     return (
         type(net) is NeuralNetClassifier
         and net.module in (StudentModel, TeacherModel)
-        and settings == (ShuffledBatches, None, None)
+        and (net.iterator_train, net.train_split) == (ShuffledBatches, None)
+        and (net.callbacks is None or _are_schedule(net.callbacks))
+    )
+
+
+def _are_schedule(callbacks):
+    """Tell the callbacks that `_schedule` makes."""
+    return (
+        isinstance(callbacks, list)
+        and len(callbacks) == 1
+        and isinstance(callbacks[0], tuple)
+        and type(callbacks[0][1]) is LRScheduler
+        and callbacks[0][1].policy is CosineAnnealingLR
     )
 
 

@@ -1,0 +1,45 @@
+"""How long nets are trained, and in what batches, by the number of rows."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+STUDENT_STEPS = 6000
+MEMBER_STEPS = 3000
+MIN_EPOCHS, MAX_EPOCHS = 5, 1000
+MIN_BATCH, MAX_BATCH = 64, 512
+BATCHES_PER_EPOCH = 128
+"""How many batches an epoch has, about, where neither bound of their size holds."""
+
+
+class Budget(NamedTuple):
+    """Numbers in place of "auto"."""
+
+    max_epochs: int
+    batch_size: int
+
+
+def budget(n_rows, n_steps, *, max_epochs, batch_size):
+    """Return the budget for training on `n_rows`.
+
+    Parameters
+    ----------
+    n_rows : int
+    n_steps : int
+        How many gradient steps "auto" stands for, about.
+    max_epochs, batch_size : int or "auto"
+        As the user gave them.
+    """
+    if batch_size == "auto":
+        batch_size = batch_size_for(n_rows)
+    if max_epochs == "auto":
+        n_batches = -(-n_rows // batch_size) if batch_size > 0 else 1
+        n_epochs = -(-n_steps // n_batches)
+        max_epochs = min(max(n_epochs, MIN_EPOCHS), MAX_EPOCHS)
+    return Budget(max_epochs, batch_size)
+
+
+def batch_size_for(n_rows):
+    """Return the power of two that makes some `BATCHES_PER_EPOCH` of the rows."""
+    wanted = max(n_rows / BATCHES_PER_EPOCH, 1)
+    return int(np.clip(2 ** round(np.log2(wanted)), MIN_BATCH, MAX_BATCH))
