@@ -133,7 +133,11 @@ def _what_stacks(model, data, rows):
 
 def _shown(trained, model, data, parts, n_pairs):
     """Return what the jobs do; whenever one of them is done, the bar moves."""
-    sizes = [len(part) * n_pairs for part in parts]
+    sizes = []
+    for part in parts:
+        n_classes, n_rows = len(model.classes_), len(part[0])
+        net = unfitted_student(model, data.X_student, n_classes, n_rows)
+        sizes.append(len(part) * n_pairs * net.max_epochs)
     doing = f"{sum(map(len, parts))} folds in {len(parts)} jobs"
     done = []
     with epoch_progress(sum(sizes), description=doing, verbose=1, counts=False) as bar:

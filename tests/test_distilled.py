@@ -23,7 +23,12 @@ from skorch.dataset import Dataset, ValidSplit
 from skorch.helper import predefined_split
 from torch import nn
 
-from skdistill import DistilledClassifier, EnsembleTeacher, StudentModel
+from skdistill import (
+    DistilledClassifier,
+    EnsembleTeacher,
+    StudentModel,
+    reference_recipe,
+)
 from tests.nets import (
     FixedTeacher,
     LogitModule,
@@ -51,6 +56,7 @@ def fit_to_convergence(X, y, soft_targets=None, **params):
         lr=0.02,
         batch_size=9,
         weight_decay=0.0,
+        calibrate=False,
         random_state=0,
     )
     return model.fit(X, y, soft_targets=soft_targets)
@@ -102,9 +108,9 @@ def test_alpha_weights_the_teacher(probabilities):
     np.testing.assert_allclose(model.predict_proba(X), expected, atol=1e-3)
 
 
-def test_default_is_the_reference_recipe(binary):
+def test_the_recipe_of_the_reference_experiment(binary):
     X, y = binary
-    model = DistilledClassifier(max_epochs=1, random_state=0)
+    model = reference_recipe(max_epochs=1, random_state=0)
     assert (model.temperature, model.alpha) == (3.0, 0.7)
     model.fit(X, y, soft_targets=np.full((80, 2), 0.5))
     net = model.student_
@@ -113,7 +119,8 @@ def test_default_is_the_reference_recipe(binary):
     assert net.optimizer_.defaults["lr"] == 1e-3
     assert net.optimizer_.defaults["weight_decay"] == 1e-4
     assert net.batch_size == 64
-    assert DistilledClassifier().max_epochs == 50
+    assert net.callbacks is None
+    assert reference_recipe().max_epochs == 50
 
 
 def test_no_teacher_given_is_an_ensemble(binary, monkeypatch):

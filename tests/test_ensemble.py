@@ -13,7 +13,7 @@ from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from skorch.dataset import ValidSplit
 from torch import nn
 
-from skdistill import EnsembleTeacher, TeacherModel
+from skdistill import EnsembleTeacher, TeacherModel, reference_recipe
 from tests.nets import (
     LogitModule,
     ProbaModule,
@@ -39,15 +39,18 @@ def test_members_are_fitted_nets_that_work_on_their_own(binary):
         assert not net.optimizer_.state
 
 
-def test_default_is_the_reference_recipe(binary):
-    teacher = EnsembleTeacher(max_epochs=1, random_state=0).fit(*binary)
+def test_the_teacher_of_the_reference_experiment(binary):
+    given = reference_recipe().teacher
+    assert given.max_epochs == 30
+    teacher = given.set_params(max_epochs=1, random_state=0).fit(*binary)
     net = teacher.estimators_[0]
     assert len(teacher.estimators_) == 12
     assert isinstance(net.optimizer_, torch.optim.Adam)
     assert net.optimizer_.defaults["lr"] == 1e-3
     assert net.optimizer_.defaults["weight_decay"] == 0
-    assert (net.batch_size, EnsembleTeacher().max_epochs) == (64, 30)
+    assert (net.batch_size, net.callbacks) == (64, None)
     assert net.train_split is None
+    assert teacher.temperature_ == 1
     n_parameters = sum(p.numel() for p in net.module_.parameters())
     assert n_parameters == 7 * 256 + 257 * 128 + 129 * 64 + 65 * 2
 
@@ -123,7 +126,8 @@ def test_own_net_is_replicated_and_left_alone(blobs):
 def test_own_net_may_return_probabilities(blobs):
     X, y = blobs
     net = small_net(ProbaModule, criterion=nn.NLLLoss)
-    teacher = EnsembleTeacher(net, n_estimators=2, random_state=0).fit(X, y)
+    teacher = EnsembleTeacher(net, n_estimators=2, calibrate=False, random_state=0)
+    teacher.fit(X, y)
     logs = np.mean([np.log(m.predict_proba(X)) for m in teacher.estimators_], axis=0)
     np.testing.assert_allclose(
         teacher.predict_proba(X), special.softmax(logs, axis=1), rtol=1e-4

@@ -157,6 +157,7 @@ def test_the_bar_of_a_search_moves(binary, monkeypatch, capfd, n_jobs):
         alphas=[0.5],
         cv=4,
         max_epochs=5,
+        calibrate=False,
         verbose=1,
         random_state=0,
         n_jobs=n_jobs,

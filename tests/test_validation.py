@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skdistill import DistilledClassifier, EnsembleTeacher
+from skdistill import DistilledClassifier, EnsembleTeacher, reference_recipe
 from skdistill._validation import largest_feature
 from tests.nets import small_distilled, small_net, small_search, small_teacher
 
@@ -68,7 +68,7 @@ def test_the_teacher_alone_may_be_unscaled(binary):
     X, y = binary
     teacher = small_teacher()
     student = small_net(lr=1e-9)  # which may scale as it likes
-    model = DistilledClassifier(teacher, student=student)
+    model = DistilledClassifier(teacher, student=student, calibrate=False)
     assert one_message(model.fit, X * 1e6, y).startswith("EnsembleTeacher")
 
 
@@ -112,7 +112,8 @@ def test_the_largest_feature_of_many_rows(size):
 def test_wine_as_it_is_does_not_train_well():
     """It is right to warn about it."""
     X, y = load_wine(return_X_y=True)
-    model = DistilledClassifier(LogisticRegression(max_iter=9999), random_state=0)
+    teacher = LogisticRegression(max_iter=9999)
+    model = reference_recipe(teacher=teacher, random_state=0)
     with pytest.warns(UserWarning, match="feature 12 has values around 8"):
         raw = model.fit(X, y).score(X, y)
     assert raw < 0.8 < make_pipeline(StandardScaler(), model).fit(X, y).score(X, y)

@@ -15,6 +15,7 @@ from skdistill import (
     EnsembleTeacher,
     StudentModel,
 )
+from skdistill._ensemble_members import fitted_members
 from skdistill._search_folds import _on_cpu
 from skdistill._training.batches import ShuffledBatches, StackedBatches, draw_order_seed
 from skdistill._training.blocks import Block, takes_turns
@@ -118,6 +119,7 @@ def one_epoch(device):
         hidden_layer_sizes=(4,),
         max_epochs=1,
         lr=0.01,
+        lr_schedule="constant",
         batch_size=16,
         weight_decay=0,
         device=device,
@@ -158,8 +160,10 @@ def test_a_gpu_is_not_shared_by_processes(binary, monkeypatch, device, n_jobs):
         def __call__(self, jobs):
             return iter(())
 
-    monkeypatch.setattr("skdistill._ensemble.Parallel", Spy)
-    EnsembleTeacher(n_jobs=12)._fit_each(one_epoch(device), *binary, {}, None)
+    monkeypatch.setattr("skdistill._ensemble_members.Parallel", Spy)
+    teacher = EnsembleTeacher(n_jobs=12)
+    teacher.engine_, teacher.classes_ = "joblib", np.array([0, 1])
+    fitted_members(teacher, one_epoch(device), *binary, [], None)
     assert asked == [n_jobs]
 
 

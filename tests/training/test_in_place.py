@@ -62,7 +62,8 @@ def sized(module, params):
 
 def ensemble(module, params, engine):
     net = sized(module, params)
-    return EnsembleTeacher(net, n_estimators=2, engine=engine, random_state=0)
+    params = {"engine": engine, "calibrate": False, "random_state": 0}
+    return EnsembleTeacher(net, n_estimators=2, **params)
 
 
 def distilled(module, params, engine):
