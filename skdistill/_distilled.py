@@ -17,8 +17,10 @@ from skdistill._targets.given import checked_soft_targets
 from skdistill._targets.logits import proba_to_logits
 from skdistill._targets.teacher import check_fit_params, teacher_fit_params
 from skdistill._teaching import (
+    Lesson,
     check_teaching,
     chosen_teacher,
+    keep_lesson,
     routing_to_teacher,
     teach,
 )
@@ -62,7 +64,7 @@ class DistilledClassifier(
     temperature : float, default=3.0
         Positive number that divides the logits of both sides in the soft term. The
         student predicts at temperature 1.
-    alpha : float, default=0.7
+    alpha : float, default=0.5
         Weight of the teacher's term, in [0, 1]; the labels' term has weight
         ``1 - alpha``. With ``alpha=0`` no teacher is fitted: this is the baseline
         that learns from hard labels alone.
@@ -86,8 +88,9 @@ class DistilledClassifier(
     batch_size : int or "auto", default="auto"
         Number of rows per training step. "auto" stands for 64, and for more in a table
         of more than some 10,000 rows: 512 from 50,000 on.
-    weight_decay : float, default=1e-4
-        Weight decay of Adam.
+    weight_decay : float or "auto", default="auto"
+        Weight decay of Adam. "auto" stands for ``1 / n_samples``, rounded to a power of
+        two, as if the weights had a prior that does not depend on the table.
     calibrate : bool or "auto", default="auto"
         Whether the teacher's logits are divided by one temperature that makes it as
         sure as it may be: on rows it was not fitted on, as overconfidence is handed on
@@ -97,6 +100,14 @@ class DistilledClassifier(
         rows. "auto" does so unless the teacher is a
         :class:`~sklearn.frozen.FrozenEstimator`, or `fit` gets `soft_targets`: for
         those there are no such rows, and True is an error.
+    blend : bool or "auto", default="auto"
+        Whether the logits of six networks like the student, each trained on the labels
+        of five sixths of the rows, are added to those of a teacher that `calibrate`
+        checks. Both have weights then that minimize the log-loss of the sum, for rows
+        that neither was fitted on [4]_: a teacher that knows less than the networks
+        has little weight. "auto" does so where it can be done: not with `student`, for
+        a teacher that calibrates itself or is frozen, nor with `soft_targets`. There,
+        True is an error.
     target_cv : int, cross-validation generator or iterable, default=None
         With folds, the student learns of every row what a teacher says of it that was
         fitted without the row's fold. Only for teachers that hand back the labels of
@@ -133,6 +144,9 @@ class DistilledClassifier(
     teacher_temperature_ : float
         What the teacher's logits were divided by, before `temperature` softens them;
         1.0 where this fit calibrated none.
+    peer_weight_ : float
+        What the logits of the networks that `blend` adds were multiplied by; 0.0
+        without.
     student_ : skorch.NeuralNetClassifier
         The fitted net. It works on its own, on float32 arrays, and predicts indices
         into `classes_`. It is on the CPU and keeps no optimizer state.
@@ -172,6 +186,7 @@ class DistilledClassifier(
        Restarts", ICLR 2017, arXiv:1608.03983.
     .. [3] C. Guo, G. Pleiss, Y. Sun, K. Weinberger, "On Calibration of Modern Neural
        Networks", ICML 2017, arXiv:1706.04599.
+    .. [4] D. Wolpert, "Stacked Generalization", Neural Networks 5, 1992.
 
     Examples
     --------
@@ -210,8 +225,12 @@ class DistilledClassifier(
             StrOptions({"auto"}),
             Interval(Integral, 1, None, closed="left"),
         ],
-        "weight_decay": [Interval(Real, 0, np.inf, closed="left")],
+        "weight_decay": [
+            StrOptions({"auto"}),
+            Interval(Real, 0, np.inf, closed="left"),
+        ],
         "calibrate": ["boolean", StrOptions({"auto"})],
+        "blend": ["boolean", StrOptions({"auto"})],
         "target_cv": ["cv_object", None],
         "n_jobs": [Integral, None],
         "memory": [str, os.PathLike, Memory, None],
@@ -224,7 +243,7 @@ class DistilledClassifier(
         self,
         teacher=None,
         temperature=3.0,
-        alpha=0.7,
+        alpha=0.5,
         *,
         student=None,
         hidden_layer_sizes=(64, 32),
@@ -232,8 +251,9 @@ class DistilledClassifier(
         lr=3e-3,
         lr_schedule="cosine",
         batch_size="auto",
-        weight_decay=1e-4,
+        weight_decay="auto",
         calibrate="auto",
+        blend="auto",
         target_cv=None,
         memory=None,
         n_jobs=None,
@@ -252,6 +272,7 @@ class DistilledClassifier(
         self.batch_size = batch_size
         self.weight_decay = weight_decay
         self.calibrate = calibrate
+        self.blend = blend
         self.target_cv = target_cv
         self.memory = memory
         self.n_jobs = n_jobs
@@ -321,24 +342,27 @@ class DistilledClassifier(
                 verbose=self.verbose,
                 counts=False,
             ) as bar:
-                self.teacher_, logits, self.teacher_temperature_ = None, None, 1.0
+                lesson = Lesson()
                 if self.alpha > 0 and soft_targets is not None:
                     logits = proba_to_logits(soft_targets).astype(np.float32)
+                    lesson = Lesson(logits=logits)
                 elif self.alpha > 0:
                     fit_params = teacher_fit_params(
                         self, chosen_teacher(self), sample_weight, fit_params
                     )
-                    self.teacher_, logits, self.teacher_temperature_ = teach(
+                    lesson = teach(
                         self,
                         X,
+                        X_student,
                         self.classes_[y_index],
                         fit_params,
                         weight,
                         (teacher_seed, fold_seed),
                     )
+                keep_lesson(self, lesson)
                 describe(bar, "student")
                 self._fit_student(
-                    net, X_student, y_index, weight, logits, student_seed, bar
+                    net, X_student, y_index, weight, lesson.logits, student_seed, bar
                 )
         return self
 

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from skdistill._prediction import PREDICT_CHUNK
 from skdistill._progress import epoch_progress
 from skdistill._targets.out_of_fold import (
-    fitted_temperature,
+    fitted_weights,
     stratified_folds,
 )
 from skdistill._training.budget import MEMBER_STEPS, budget
@@ -52,6 +52,7 @@ def member_budget(ensemble, n_rows):
         MEMBER_STEPS,
         max_epochs=ensemble.max_epochs,
         batch_size=ensemble.batch_size,
+        weight_decay=ensemble.weight_decay,
     )
 
 
@@ -169,7 +170,8 @@ def keep_members(ensemble, members, folds, X, y, sample_weight=None):
             with torch.inference_mode():
                 chunk = torch.from_numpy(X[some])
                 logits[some] = mean_logits(unseen, chunk, ensemble.averaging)
-    ensemble.temperature_ = fitted_temperature(logits, y, sample_weight)
+    (weight,) = fitted_weights([logits], y, sample_weight)
+    ensemble.temperature_ = float(1 / weight)
     ensemble.oof_logits_ = logits / np.float32(ensemble.temperature_)
 
 

@@ -47,6 +47,7 @@ _SHARED = (
     "student",
     *NETWORK_PARAMETERS,
     "calibrate",
+    "blend",
     "target_cv",
     "random_state",
     "verbose",
@@ -113,11 +114,15 @@ class DistilledClassifierCV(
     batch_size : int or "auto", default="auto"
         Number of rows per training step. "auto" stands for 64, and for more in a table
         of more than some 10,000 rows: 512 from 50,000 on.
-    weight_decay : float, default=1e-4
-        Weight decay of Adam.
+    weight_decay : float or "auto", default="auto"
+        Weight decay of Adam. "auto" stands for ``1 / n_samples``, rounded to a power of
+        two, as if the weights had a prior that does not depend on the table.
     calibrate : bool or "auto", default="auto"
         Whether the teacher's logits are calibrated, as in `DistilledClassifier`: for
         each fold on its training rows, and for the refit on all.
+    blend : bool or "auto", default="auto"
+        Whether networks like the student share in teaching, as in
+        `DistilledClassifier`.
     target_cv : int, cross-validation generator or iterable, default=None
         Folds for out-of-fold soft targets, as in `DistilledClassifier`, but within the
         training rows of each fold.
@@ -243,8 +248,9 @@ class DistilledClassifierCV(
         lr=3e-3,
         lr_schedule="cosine",
         batch_size="auto",
-        weight_decay=1e-4,
+        weight_decay="auto",
         calibrate="auto",
+        blend="auto",
         target_cv=None,
         device="cpu",
         random_state=None,
@@ -266,6 +272,7 @@ class DistilledClassifierCV(
         self.batch_size = batch_size
         self.weight_decay = weight_decay
         self.calibrate = calibrate
+        self.blend = blend
         self.target_cv = target_cv
         self.device = device
         self.random_state = random_state

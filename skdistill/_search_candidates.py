@@ -174,7 +174,7 @@ class Candidates:
 class _Candidate(DistilledClassifier):
     """What GridSearchCV clones, fits and scores: its `fit` takes what is trained."""
 
-    def __init__(self, candidates=None, temperature=3.0, alpha=0.7):
+    def __init__(self, candidates=None, temperature=3.0, alpha=0.5):
         self.candidates = candidates
         self.temperature = temperature
         self.alpha = alpha

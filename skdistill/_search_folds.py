@@ -20,7 +20,7 @@ from skdistill._students.network import (
 from skdistill._targets.logits import teacher_logits
 from skdistill._targets.out_of_fold import fit_params_of_rows
 from skdistill._targets.teacher import unfitted_teacher
-from skdistill._teaching import asks_others, chosen_teacher, teach
+from skdistill._teaching import Lesson, asks_others, chosen_teacher, keep_lesson, teach
 from skdistill._training.many_nets import Replica, train_replicas
 from skdistill._training.nets import chosen_device
 from skdistill._validation import draw_seeds, ends_in, validated_weight
@@ -187,14 +187,12 @@ def _train_part(model, data, folds, pairs, seeds, verbose):
     trained = list(dict.fromkeys(trained_as.values()))
     n_epochs = len(folds) * len(trained) * net.max_epochs
     with epoch_progress(n_epochs, description="students", verbose=verbose) as bar:
-        taught, engine = [(None, None, 1.0)] * len(folds), None
+        taught, engine = [Lesson()] * len(folds), None
         if any(alpha > 0 for _, alpha in pairs):
             taught, engine = _fold_teachers(model, data, y, folds, seeds, bar)
-            for rows, subset, (_, logits, _) in zip(
-                folds, subsets, taught, strict=True
-            ):
+            for rows, subset, lesson in zip(folds, subsets, taught, strict=True):
                 weighty = np.isin(rows, subset["rows"])
-                subset["teacher_logits"] = logits[weighty]
+                subset["teacher_logits"] = lesson.logits[weighty]
             describe(bar, "students")
         replicas = [
             Replica(
@@ -217,11 +215,11 @@ def _train_part(model, data, folds, pairs, seeds, verbose):
             verbose=verbose,
         )
     nets, models = iter(nets), []
-    for of_fold in taught:
+    for lesson in taught:
         students = {pair: next(nets) for pair in trained}
         models.append(
             {
-                pair: _fitted(model, pair, of_fold, students[trained_as[pair]])
+                pair: _fitted(model, pair, lesson, students[trained_as[pair]])
                 for pair in pairs
             }
         )
@@ -240,12 +238,8 @@ def _fold_teachers(model, data, y, folds, seeds, bar):
         teachers = fitted_on_subsets(teacher, data.X_student, y, subsets, model)
         if teachers is not None:
             taught = [
-                (
-                    teacher,
-                    teacher_logits(teacher, data.of_teacher(rows)[0], classes),
-                    1.0,
-                )
-                for teacher, rows in zip(teachers, folds, strict=True)
+                Lesson(t, teacher_logits(t, data.of_teacher(rows)[0], classes))
+                for t, rows in zip(teachers, folds, strict=True)
             ]
             return taught, "vectorized"
     taught = []
@@ -255,17 +249,24 @@ def _fold_teachers(model, data, y, folds, seeds, bar):
         describe(bar, doing, counts=False)
         X, labels, fit_params = data.of_teacher(rows)
         weight = data.weight_of(rows, data.sample_weight)
-        of_fold = teach(model, X, labels, fit_params, weight, (seeds[0], seeds[2]))
-        taught.append(of_fold)
+        taught.append(
+            teach(
+                model,
+                X,
+                data.X_student[rows],
+                labels,
+                fit_params,
+                weight,
+                (seeds[0], seeds[2]),
+            )
+        )
     return taught, "joblib"
 
 
-def _fitted(model, pair, taught, student):
+def _fitted(model, pair, lesson, student):
     """Return a copy of `model` as if it had been fitted."""
     temperature, alpha = pair
     fitted = copy(model).set_params(temperature=temperature, alpha=alpha)
-    fitted.teacher_, fitted.teacher_temperature_ = None, 1.0
-    if alpha > 0:
-        fitted.teacher_, _, fitted.teacher_temperature_ = taught
+    keep_lesson(fitted, lesson if alpha > 0 else Lesson())
     keep_student(fitted, student)
     return fitted

@@ -1,5 +1,8 @@
 """Which teacher an estimator has, and how its student is taught by it."""
 
+from numbers import Integral
+from typing import NamedTuple
+
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import check_cv
@@ -7,14 +10,24 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
 from skdistill._ensemble import EnsembleTeacher
 from skdistill._sklearn import _routing_enabled
+from skdistill._students.network import NETWORK_PARAMETERS, student_budget
+from skdistill._targets.cache import computed_once, content_key
 from skdistill._targets.out_of_fold import (
-    OutOfFold,
     calibrates_itself,
+    fitted_weights,
     stratified_folds,
 )
-from skdistill._targets.teacher import check_teacher, taught_once, unfitted_teacher
+from skdistill._targets.teacher import (
+    VERSIONS,
+    check_teacher,
+    taught_once,
+    unfitted_teacher,
+)
+from skdistill._validation import n_weighty
 
 N_CALIBRATION_FOLDS = 5
+N_PEERS = 6
+"""As many as an ensemble has folds, so that each row is left out by one."""
 
 
 def chosen_teacher(estimator):
@@ -42,58 +55,138 @@ def routing_to_teacher(estimator):
 def check_teaching(estimator, soft_targets=None):
     """Raise if the teacher of `estimator` cannot teach as its parameters say."""
     check_teacher(estimator.teacher)
-    frozen = isinstance(estimator.teacher, FrozenEstimator)
-    done = soft_targets is not None or frozen
-    what = "soft_targets" if soft_targets is not None else "a FrozenEstimator"
-    if estimator.target_cv is not None and done:
+    what = None
+    if soft_targets is not None:
+        what = "soft_targets, which come from no teacher"
+    elif isinstance(estimator.teacher, FrozenEstimator):
+        what = "a FrozenEstimator, which may have seen all rows"
+    if what is not None and estimator.target_cv is not None:
         raise ValueError(
-            "The 'target_cv' parameter must be None with "
-            f"{what}: it fits the teacher anew without each of the folds."
+            f"The 'target_cv' parameter must be None with {what}: it fits the teacher "
+            "anew without each of the folds."
         )
     calibrated = soft_targets is None and calibrates_itself(estimator.teacher)
-    if estimator.calibrate is True and done and not calibrated:
+    if what is not None and estimator.calibrate is True and not calibrated:
         raise ValueError(
             f"The 'calibrate' parameter cannot be True with {what}: it fits the "
             "teacher anew without each of several folds. Calibrate what you give, or "
             "use calibrate='auto' or False."
         )
+    blends = soft_targets is None and _blends(estimator)
+    if estimator.blend is True and not blends:
+        raise ValueError(
+            "The 'blend' parameter can be True only where `fit` calibrates the "
+            "teacher and the student is a StudentModel: with `calibrate`, for a "
+            "teacher that is neither frozen nor calibrates itself, without `student` "
+            "and `soft_targets`. Use blend='auto' or False."
+        )
 
 
-def teach(estimator, X, y, fit_params, sample_weight, seeds):
+class Lesson(NamedTuple):
+    """What a student learns from: the teacher's logits over a temperature, and peers'.
+
+    `logits` are ``teacher's / temperature + peer_weight * peers'``.
+    """
+
+    teacher: object = None
+    logits: np.ndarray | None = None
+    temperature: float = 1.0
+    peer_weight: float = 0.0
+
+
+def keep_lesson(estimator, lesson):
+    """Set what `fit` learns, on `estimator`, from the lesson of its student."""
+    estimator.teacher_ = lesson.teacher
+    estimator.teacher_temperature_ = lesson.temperature
+    estimator.peer_weight_ = lesson.peer_weight
+
+
+def teach(estimator, X, X_student, y, fit_params, sample_weight, seeds):
     """Fit the teacher of an estimator, and ask it what the student is to learn.
 
     Parameters
     ----------
     estimator : DistilledClassifier
         With the form of the data.
-    X, y : array-like
-        The caller's own rows, and the labels.
+    X : array-like
+        The caller's own rows.
+    X_student : ndarray of shape (n_samples, n_features), dtype float32
+        The same as networks take them.
+    y : ndarray of shape (n_samples,)
+        The labels.
     fit_params : dict
         What else the teacher is fitted with.
     sample_weight : ndarray of shape (n_samples,) or None
         As `validate_classification` returns it.
     seeds : (int, int)
-        Of the teacher, and of the folds that further teachers leave out.
+        Of the teacher, and of what else is fitted.
 
     Returns
     -------
-    tuple
-        What `taught` returns.
+    Lesson
     """
     given, random_state = chosen_teacher(estimator), estimator.random_state
-    teacher = unfitted_teacher(given, random_state=random_state, seed=seeds[0])
-    plan = _out_of_fold_plan(estimator, X, y, sample_weight, seeds[1])
-    return taught_once(
+    index = np.searchsorted(estimator.classes_, y)
+    folds = _folds(estimator, X, y, index, sample_weight, seeds[1])
+    teacher, logits, out_of_fold = taught_once(
         estimator.memory,
         given,
         random_state,
-        teacher,
+        unfitted_teacher(given, random_state=random_state, seed=seeds[0]),
         X,
         y,
         fit_params,
         estimator.classes_,
-        plan,
+        folds,
+        n_jobs=estimator.n_jobs,
     )
+    if not folds:
+        return Lesson(teacher, logits)
+    sources = [(logits, out_of_fold)]
+    if _blends(estimator):
+        sources.append(_peers(estimator, X_student, index, sample_weight, seeds[1]))
+    weights = np.ones(1)
+    if _is_calibrated_here(estimator):
+        seen = np.concatenate(folds)
+        weights = fitted_weights(
+            [honest[seen] for _, honest in sources],
+            index[seen],
+            None if sample_weight is None else sample_weight[seen],
+        )
+    which = 1 if estimator.target_cv is not None else 0
+    logits = sum(w * s[which] for w, s in zip(weights, sources, strict=True))
+    peer_weight = float(weights[1]) if len(weights) > 1 else 0.0
+    return Lesson(
+        teacher, logits.astype(np.float32), float(1 / weights[0]), peer_weight
+    )
+
+
+def _peers(estimator, X, y, sample_weight, seed):
+    """Return the logits of networks like the student that learn from labels alone.
+
+    Returns
+    -------
+    logits, out_of_fold : ndarray of shape (n_samples, n_classes), dtype float32
+    """
+    names = (*NETWORK_PARAMETERS, "verbose")
+    peers = EnsembleTeacher(
+        n_estimators=N_PEERS,
+        dropout=0.0,
+        calibrate=True,
+        random_state=seed,
+        **{name: getattr(estimator, name) for name in names},
+    )
+    budget = student_budget(estimator, n_weighty(X, sample_weight))
+    peers.set_params(**budget._asdict())
+
+    def compute():
+        peers.fit(X, y, sample_weight=sample_weight)
+        return peers.predict_logits(X), peers.oof_logits_
+
+    if estimator.memory is None or not isinstance(estimator.random_state, Integral):
+        return compute()
+    key = content_key(VERSIONS, peers, X, y, sample_weight)
+    return computed_once(estimator.memory, key, compute)
 
 
 def asks_others(estimator):
@@ -107,10 +200,13 @@ def _is_calibrated_here(estimator):
     return bool(estimator.calibrate) and not (frozen or calibrates_itself(teacher))
 
 
-def _out_of_fold_plan(estimator, X, y, sample_weight, seed):
-    """Return what is asked of further teachers, or None."""
-    calibrate = _is_calibrated_here(estimator)
-    folds = []
+def _blends(estimator):
+    of_own = estimator.student is None
+    return bool(estimator.blend) and of_own and _is_calibrated_here(estimator)
+
+
+def _folds(estimator, X, y, index, sample_weight, seed):
+    """Return the rows that further teachers leave out, of each fold."""
     if estimator.target_cv is not None:
         cv = check_cv(estimator.target_cv, y, classifier=True)
         folds = [test for _, test in cv.split(X, y)]
@@ -122,25 +218,13 @@ def _out_of_fold_plan(estimator, X, y, sample_weight, seed):
                 f"{estimator.target_cv!r}, which does so {times[row]} times with row "
                 f"{row}."
             )
-    elif calibrate:
-        kept = np.arange(len(y))
-        if sample_weight is not None:
-            kept = np.flatnonzero(sample_weight)
-        index = np.searchsorted(estimator.classes_, y[kept])
-        # Without its only row, a class would be unknown.
-        known = np.bincount(index)[index] > 1
-        kept, index = kept[known], index[known]
-        folds = [
-            kept[fold]
-            for fold in stratified_folds(index, N_CALIBRATION_FOLDS, seed)
-            if len(fold)
-        ]
-    if not folds:
-        return None
-    return OutOfFold(
-        folds,
-        calibrate,
-        estimator.target_cv is not None,
-        sample_weight,
-        estimator.n_jobs,
-    )
+        return folds
+    if not _is_calibrated_here(estimator):
+        return []
+    kept = np.arange(len(y))
+    if sample_weight is not None:
+        kept = np.flatnonzero(sample_weight)
+    # Without its only row, a class would be unknown.
+    kept = kept[np.bincount(index[kept])[index[kept]] > 1]
+    folds = stratified_folds(index[kept], N_CALIBRATION_FOLDS, seed)
+    return [kept[fold] for fold in folds if len(fold)]

@@ -39,6 +39,7 @@ SMALL_STUDENT = {
     "lr": 0.01,
     "lr_schedule": "constant",
     "batch_size": 16,
+    "weight_decay": 1e-4,
     "calibrate": False,
     "random_state": 0,
 }

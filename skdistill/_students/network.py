@@ -30,6 +30,7 @@ def student_budget(estimator, n_rows):
         STUDENT_STEPS,
         max_epochs=estimator.max_epochs,
         batch_size=estimator.batch_size,
+        weight_decay=estimator.weight_decay,
     )
 
 

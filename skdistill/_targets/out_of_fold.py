@@ -1,10 +1,8 @@
-"""Logits of rows that a model was not fitted on, and the temperature they call for."""
-
-from typing import NamedTuple
+"""Logits of rows that a model was not fitted on, and the weights they call for."""
 
 import numpy as np
 from joblib import Parallel, delayed
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize
 from scipy.special import log_softmax
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -16,7 +14,8 @@ from sklearn.utils.validation import _num_samples
 from skdistill._sklearn import BaseSearchCV
 from skdistill._targets.logits import teacher_logits
 
-LARGEST_TEMPERATURE = 100.0
+SMALLEST_WEIGHT = 0.01
+"""What logits are multiplied by at least: a temperature of 100."""
 
 
 def stratified_folds(y, n_folds, seed):
@@ -29,16 +28,18 @@ def stratified_folds(y, n_folds, seed):
     return [np.sort(order[start::n_folds]) for start in range(n_folds)]
 
 
-def fitted_temperature(logits, y, sample_weight=None):
-    """Return the number that logits are to be divided by, to be as sure as they may be.
+def fitted_weights(logits, y, sample_weight=None):
+    """Return what logits are to be multiplied by, so that their sum is honest.
 
-    It minimizes the log-loss [1]_. The labels are smoothed by one row's worth, as in
-    [2]_, or a model without an error would be taken for one that makes none.
+    The weights, none of them negative, minimize the log-loss: that of the logits of
+    one model is the inverse of its temperature [1]_, and several models are stacked
+    [2]_. The labels are smoothed by one row's worth, as in [3]_, or models without an
+    error would be taken for such as make none.
 
     Parameters
     ----------
-    logits : ndarray of shape (n_samples, n_classes)
-        Of rows that the model was not fitted on.
+    logits : list of ndarray of shape (n_samples, n_classes)
+        Of each model, for rows that it was not fitted on.
     y : ndarray of shape (n_samples,), dtype int64
         Indices of the classes.
     sample_weight : ndarray of shape (n_samples,), default=None
@@ -47,46 +48,40 @@ def fitted_temperature(logits, y, sample_weight=None):
     ----------
     .. [1] C. Guo, G. Pleiss, Y. Sun, K. Weinberger, "On Calibration of Modern Neural
        Networks", ICML 2017, arXiv:1706.04599.
-    .. [2] J. Platt, "Probabilistic Outputs for Support Vector Machines", 1999.
+    .. [2] D. Wolpert, "Stacked Generalization", Neural Networks 5, 1992.
+    .. [3] J. Platt, "Probabilistic Outputs for Support Vector Machines", 1999.
     """
-    logits = logits.astype(np.float64)
+    logits = np.stack(logits).astype(np.float64)
+    n_classes = logits.shape[2]
     smoothing = 1 / len(y)
+    target = np.eye(n_classes)[y] * (1 - smoothing) + smoothing / n_classes
 
-    def loss(log_temperature):
-        surprise = -log_softmax(logits / np.exp(log_temperature), axis=1)
-        rows = (1 - smoothing) * surprise[np.arange(len(y)), y]
-        rows += smoothing * surprise.mean(axis=1)
-        return np.average(rows, weights=sample_weight)
+    def loss_and_gradient(weights):
+        log_proba = log_softmax(np.tensordot(weights, logits, 1), axis=1)
+        loss = np.average(-(target * log_proba).sum(axis=1), weights=sample_weight)
+        excess = np.exp(log_proba) - target
+        gradient = [
+            np.average((excess * of_model).sum(axis=1), weights=sample_weight)
+            for of_model in logits
+        ]
+        return loss, np.array(gradient)
 
-    bound = np.log(LARGEST_TEMPERATURE)
-    found = minimize_scalar(loss, bounds=(-bound, bound), method="bounded")
-    return float(np.exp(found.x))
+    start = np.full(len(logits), 1 / len(logits))
+    bounds = [(SMALLEST_WEIGHT, 1 / SMALLEST_WEIGHT)] * len(logits)
+    return minimize(loss_and_gradient, start, jac=True, bounds=bounds).x
 
 
-class OutOfFold(NamedTuple):
-    """What is asked of further teachers, each fitted without one fold of the rows.
+def out_of_fold_logits(teacher, X, y, fit_params, classes, folds, n_jobs):
+    """Return the logits of every row from a teacher that was fitted without it.
 
-    `calibrate` is whether the temperature is fitted to their logits for it,
-    `as_targets` whether the student learns from these; `folds` are the rows of each
-    fold. `sample_weight` counts in the temperature.
+    Those of rows in none of the `folds` are NaN.
     """
-
-    folds: list
-    calibrate: bool
-    as_targets: bool
-    sample_weight: np.ndarray | None
-    n_jobs: int | None
-
-
-def out_of_fold_logits(teacher, X, y, fit_params, classes, plan):
-    """Return the logits of every row from a teacher that was fitted without it."""
-    n_samples = len(y)
-    fits = Parallel(n_jobs=plan.n_jobs)(
+    fits = Parallel(n_jobs=n_jobs)(
         delayed(_logits_of_fold)(clone(teacher), (X, y), fit_params, classes, rows)
-        for rows in plan.folds
+        for rows in folds
     )
-    logits = np.zeros((n_samples, len(classes)), dtype=np.float32)
-    for rows, of_fold in zip(plan.folds, fits, strict=True):
+    logits = np.full((len(y), len(classes)), np.nan, dtype=np.float32)
+    for rows, of_fold in zip(folds, fits, strict=True):
         logits[rows] = of_fold
     return logits
 

@@ -5,7 +5,6 @@ import warnings
 from numbers import Integral
 from pickle import PicklingError
 
-import numpy as np
 import sklearn
 import torch
 from sklearn.base import clone
@@ -23,11 +22,11 @@ from skdistill import __version__
 from skdistill._sklearn import BaseSearchCV, _routing_enabled
 from skdistill._targets.cache import computed_once, content_key
 from skdistill._targets.logits import teacher_logits
-from skdistill._targets.out_of_fold import fitted_temperature, out_of_fold_logits
+from skdistill._targets.out_of_fold import out_of_fold_logits
 from skdistill._validation import draw_seeds, ends_in
 
 # A fitted teacher may be another with another version of these.
-_VERSIONS = (__version__, sklearn.__version__, torch.__version__)
+VERSIONS = (__version__, sklearn.__version__, torch.__version__)
 
 
 def check_teacher(teacher):
@@ -151,7 +150,7 @@ def _warn_unweighted(teacher):
     )
 
 
-def taught(teacher, X, y, fit_params, classes, plan):
+def taught(teacher, X, y, fit_params, classes, folds=(), n_jobs=None):
     """Fit a teacher and ask it what its student is to learn.
 
     Parameters
@@ -164,34 +163,30 @@ def taught(teacher, X, y, fit_params, classes, plan):
         What else it is fitted with.
     classes : ndarray of shape (n_classes,)
         The classes, in the order of the columns wanted.
-    plan : OutOfFold or None
-        What of it is from teachers that are fitted on part of the rows.
+    folds : list of ndarray of int
+        Rows that further teachers leave out.
+    n_jobs : int or None
+        Number of jobs that these are divided among.
 
     Returns
     -------
     teacher : classifier
         The teacher, fitted.
     logits : ndarray of shape (n_samples, n_classes), dtype float32
-        What the student learns from.
-    temperature : float
-        What the teacher's own logits are divided by.
+        Its logits for the rows that it was fitted on.
+    out_of_fold : ndarray of shape (n_samples, n_classes), dtype float32, or None
+        Those of teachers that left out the row; without `folds` there are none.
     """
     out_of_fold = None
-    if plan is not None:
-        out_of_fold = out_of_fold_logits(teacher, X, y, fit_params, classes, plan)
+    if folds:
+        out_of_fold = out_of_fold_logits(
+            teacher, X, y, fit_params, classes, folds, n_jobs
+        )
     teacher.fit(X, y, **fit_params)
-    logits, temperature = teacher_logits(teacher, X, classes), 1.0
-    if plan is not None and plan.calibrate:
-        seen = np.concatenate(plan.folds)
-        index = np.searchsorted(classes, y)
-        weight = None if plan.sample_weight is None else plan.sample_weight[seen]
-        temperature = fitted_temperature(out_of_fold[seen], index[seen], weight)
-    if plan is not None and plan.as_targets:
-        logits = out_of_fold
-    return teacher, logits / np.float32(temperature), temperature
+    return teacher, teacher_logits(teacher, X, classes), out_of_fold
 
 
-def taught_once(memory, given, random_state, teacher, X, y, fit_params, classes, plan):
+def taught_once(memory, given, random_state, teacher, *data, n_jobs=None):
     """Return what `taught` does, or did before for the same teacher and data.
 
     Parameters
@@ -202,15 +197,20 @@ def taught_once(memory, given, random_state, teacher, X, y, fit_params, classes,
         The teacher that the caller gave, without the seeds of ours.
     random_state : int, RandomState instance or None
         The caller's.
+    teacher : classifier
+        The teacher, unfitted.
+    *data
+        What `taught` takes beside it.
+    n_jobs : int or None
+        As `taught` takes it.
     """
 
     def compute():
-        return taught(teacher, X, y, fit_params, classes, plan)
+        return taught(teacher, *data, n_jobs=n_jobs)
 
     if memory is None or isinstance(teacher, FrozenEstimator):
         return compute()
-    kept_for = plan and plan._replace(n_jobs=None)
-    key = _key(given, random_state, teacher, X, y, fit_params, classes, kept_for)
+    key = _key(given, random_state, teacher, *data)
     return compute() if key is None else computed_once(memory, key, compute)
 
 
@@ -232,7 +232,7 @@ def _key(given, random_state, teacher, *data):
     ]
     if all(isinstance(seed, Integral) for seed in seeds):
         try:
-            return content_key(_VERSIONS, teacher, *data)
+            return content_key(VERSIONS, teacher, *data)
         except PicklingError as error:
             reason = str(error)
     else:

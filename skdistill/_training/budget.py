@@ -17,9 +17,10 @@ class Budget(NamedTuple):
 
     max_epochs: int
     batch_size: int
+    weight_decay: float
 
 
-def budget(n_rows, n_steps, *, max_epochs, batch_size):
+def budget(n_rows, n_steps, *, max_epochs, batch_size, weight_decay):
     """Return the budget for training on `n_rows`.
 
     Parameters
@@ -29,17 +30,29 @@ def budget(n_rows, n_steps, *, max_epochs, batch_size):
         How many gradient steps "auto" stands for, about.
     max_epochs, batch_size : int or "auto"
         As the user gave them.
+    weight_decay : float or "auto"
+        As the user gave it.
     """
     if batch_size == "auto":
         batch_size = batch_size_for(n_rows)
     if max_epochs == "auto":
-        n_batches = -(-n_rows // batch_size) if batch_size > 0 else 1
+        n_batches = -(-n_rows // batch_size)
         n_epochs = -(-n_steps // n_batches)
         max_epochs = min(max(n_epochs, MIN_EPOCHS), MAX_EPOCHS)
-    return Budget(max_epochs, batch_size)
+    if weight_decay == "auto":
+        weight_decay = weight_decay_for(n_rows)
+    return Budget(max_epochs, batch_size, weight_decay)
 
 
 def batch_size_for(n_rows):
     """Return the power of two that makes some `BATCHES_PER_EPOCH` of the rows."""
     wanted = max(n_rows / BATCHES_PER_EPOCH, 1)
     return int(np.clip(2 ** round(np.log2(wanted)), MIN_BATCH, MAX_BATCH))
+
+
+def weight_decay_for(n_rows):
+    """Return the power of two next to ``1 / n_rows``: a prior, shared by the rows.
+
+    A power of two, so that folds of a search that differ by a row train as one stack.
+    """
+    return 2.0 ** -round(np.log2(n_rows))

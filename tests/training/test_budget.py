@@ -8,22 +8,22 @@ from skdistill import DistilledClassifier
 from skdistill._training.budget import Budget, batch_size_for, budget
 from tests.nets import small_distilled, small_teacher
 
-AUTO = {"max_epochs": "auto", "batch_size": "auto"}
+AUTO = {"max_epochs": "auto", "batch_size": "auto", "weight_decay": "auto"}
 
 
 @pytest.mark.parametrize(
     ("n_rows", "expected"),
     [
-        (2, Budget(1000, 64)),  # no more epochs than these
-        (500, Budget(750, 64)),
-        (4_000, Budget(96, 64)),
-        (20_000, Budget(39, 128)),
-        (100_000, Budget(31, 512)),
-        (1_000_000, Budget(5, 512)),  # no less than these
+        (2, (1000, 64)),  # no more epochs than these
+        (500, (750, 64)),
+        (4_000, (96, 64)),
+        (20_000, (39, 128)),
+        (100_000, (31, 512)),
+        (1_000_000, (5, 512)),  # no less than these
     ],
 )
 def test_a_budget_of_steps_is_bounded_in_epochs(n_rows, expected):
-    assert budget(n_rows, 6000, **AUTO) == expected
+    assert budget(n_rows, 6000, **AUTO)[:2] == expected
 
 
 def test_batches_grow_with_the_table():
@@ -32,10 +32,19 @@ def test_batches_grow_with_the_table():
     assert set(sizes) == {64, 128, 256, 512}
 
 
+def test_weight_decay_is_shared_by_the_rows():
+    for n_rows in (2, 90, 4000, 10**6):
+        decay = budget(n_rows, 6000, **AUTO).weight_decay
+        assert 0.7 < decay * n_rows < 1.42
+    # Folds that differ by a row are to train as one stack.
+    assert len({budget(n, 6000, **AUTO).weight_decay for n in (800, 801)}) == 1
+
+
 def test_numbers_mean_what_they_say():
-    assert budget(500, 6000, max_epochs=3, batch_size=7) == Budget(3, 7)
-    assert budget(500, 6000, max_epochs="auto", batch_size=500) == Budget(1000, 500)
-    assert budget(500, 6000, max_epochs=3, batch_size="auto") == Budget(3, 64)
+    given = {"max_epochs": 3, "batch_size": 7, "weight_decay": 0.0}
+    assert budget(500, 6000, **given) == Budget(**given)
+    assert budget(500, 6000, **{**AUTO, "batch_size": 500})[:2] == (1000, 500)
+    assert budget(500, 6000, **{**AUTO, "max_epochs": 3})[:2] == (3, 64)
 
 
 def test_estimators_train_for_their_budget(binary, monkeypatch):
