@@ -24,6 +24,7 @@ from skdistill._teaching import (
     routing_to_teacher,
     teach,
 )
+from skdistill._training.budget import warn_unconverged
 from skdistill._training.many_nets import Replica, train_replicas
 from skdistill._training.nets import net_logits
 from skdistill._validation import (
@@ -92,27 +93,24 @@ class DistilledClassifier(
         Weight decay of Adam. "auto" stands for ``1 / n_samples``, rounded to a power of
         two, as if the weights had a prior that does not depend on the table.
     calibrate : bool or "auto", default="auto"
-        Whether the teacher's logits are divided by one temperature that makes it as
-        sure as it may be: on rows it was not fitted on, as overconfidence is handed on
+        Whether the teacher's logits are divided by one temperature, which minimizes
+        their log-loss for rows that it was not fitted on: overconfidence is handed on
         to the student [3]_. `EnsembleTeacher` and
         :class:`~sklearn.calibration.CalibratedClassifierCV` do so themselves and are
         left alone. Others are fitted five times more, each time without a fifth of the
         rows. "auto" does so unless the teacher is a
-        :class:`~sklearn.frozen.FrozenEstimator`, or `fit` gets `soft_targets`: for
-        those there are no such rows, and True is an error.
-    blend : bool or "auto", default="auto"
-        Whether the logits of six networks like the student, each trained on the labels
-        of five sixths of the rows, are added to those of a teacher that `calibrate`
-        checks. Both have weights then that minimize the log-loss of the sum, for rows
-        that neither was fitted on [4]_: a teacher that knows less than the networks
-        has little weight. "auto" does so where it can be done: not with `student`, for
-        a teacher that calibrates itself or is frozen, nor with `soft_targets`. There,
+        :class:`~sklearn.frozen.FrozenEstimator` or `fit` gets `soft_targets`, where
         True is an error.
+    blend : bool or "auto", default="auto"
+        Whether the logits of six networks like the student, trained on labels, are
+        added to those of a teacher that `calibrate` checks. Weights minimize the
+        log-loss of the sum, for rows that neither was fitted on [4]_: a teacher that
+        knows less than the networks has little. "auto" does so wherever the teacher is
+        calibrated here and `student` is None; elsewhere True is an error.
     target_cv : int, cross-validation generator or iterable, default=None
-        With folds, the student learns of every row what a teacher says of it that was
-        fitted without the row's fold. Only for teachers that hand back the labels of
-        the rows they were fitted on: for others, what they say of these rows is the
-        better lesson. The folds serve `calibrate`, too. None uses none.
+        Folds for soft targets from teachers that were fitted without the row's fold,
+        for a teacher that hands back the labels of its rows; others teach more by what
+        they say of these. The folds serve `calibrate`, too. None uses none.
     memory : str, path or joblib.Memory, default=None
         Where fitted teachers and their logits are kept, so that a search over
         `temperature` and `alpha` fits the teacher once per fold. They are found again
@@ -388,6 +386,8 @@ class DistilledClassifier(
             verbose=self.verbose,
         )
         keep_student(self, student)
+        if self.student is None:
+            warn_unconverged(student_name(self), self.loss_curve_)
 
     def _logits(self, X):
         return net_logits(self.student_, X)

@@ -20,6 +20,7 @@ from skdistill._pickling import VersionedPickleMixin
 from skdistill._prediction import LogitsClassifierMixin
 from skdistill._progress import epoch_progress
 from skdistill._sklearn import Interval, StrOptions, _fit_context
+from skdistill._training.budget import warn_unconverged
 from skdistill._validation import (
     all_or_nothing,
     n_weighty,
@@ -258,6 +259,11 @@ class EnsembleTeacher(
                 logits = np.full((n_rows, len(self.classes_)), np.nan, np.float32)
                 logits[kept] = self.oof_logits_
                 self.oof_logits_ = logits
+            if self.estimator is None:
+                curves = [net.history[:, "train_loss"] for net in members]
+                warn_unconverged(
+                    "the networks of EnsembleTeacher", np.mean(curves, axis=0)
+                )
         return self
 
     def _logits(self, X):

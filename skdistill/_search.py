@@ -99,33 +99,26 @@ class DistilledClassifierCV(
         :obj:`joblib.parallel_config` context, -1 all processors. One job trains all
         folds as one stack on torch's threads.
     student : skorch.NeuralNetClassifier, default=None
-        Unfitted net to train in place of a `StudentModel`, as in
-        `DistilledClassifier`.
+        Unfitted net to train in place of a `StudentModel`. This and what follows, to
+        `target_cv`, is as in `DistilledClassifier`.
     hidden_layer_sizes : tuple of int, default=(64, 32)
         Widths of the student's hidden layers.
     max_epochs : int or "auto", default="auto"
-        Number of the student's passes over the training data. "auto" stands for about
-        6,000 training steps, but for 5 passes at least and 1,000 at most.
+        Number of the student's passes over the training data.
     lr : float, default=3e-3
         Learning rate of Adam, with which training starts.
     lr_schedule : {"cosine", "constant"}, default="cosine"
-        Whether the learning rate falls to zero, along half a period of a cosine,
-        or stays as it is.
+        Whether the learning rate falls to zero.
     batch_size : int or "auto", default="auto"
-        Number of rows per training step. "auto" stands for 64, and for more in a table
-        of more than some 10,000 rows: 512 from 50,000 on.
+        Number of rows per training step.
     weight_decay : float or "auto", default="auto"
-        Weight decay of Adam. "auto" stands for ``1 / n_samples``, rounded to a power of
-        two, as if the weights had a prior that does not depend on the table.
+        Weight decay of Adam.
     calibrate : bool or "auto", default="auto"
-        Whether the teacher's logits are calibrated, as in `DistilledClassifier`: for
-        each fold on its training rows, and for the refit on all.
+        Whether the teacher is calibrated, on the training rows of each fold.
     blend : bool or "auto", default="auto"
-        Whether networks like the student share in teaching, as in
-        `DistilledClassifier`.
+        Whether networks like the student share in teaching.
     target_cv : int, cross-validation generator or iterable, default=None
-        Folds for out-of-fold soft targets, as in `DistilledClassifier`, but within the
-        training rows of each fold.
+        Folds, within the training rows of each fold, for out-of-fold soft targets.
     device : str, default="cpu"
         Where torch trains: `"cpu"`, `"cuda"`, `"cuda:<index>"`, `"mps"`, or `"auto"`
         for a GPU if there is one.

@@ -1,9 +1,11 @@
 """Which teacher an estimator has, and how its student is taught by it."""
 
+import warnings
 from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
@@ -180,7 +182,10 @@ def _peers(estimator, X, y, sample_weight, seed):
     peers.set_params(**budget._asdict())
 
     def compute():
-        peers.fit(X, y, sample_weight=sample_weight)
+        with warnings.catch_warnings():
+            # The student, which is trained alike, says it itself.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            peers.fit(X, y, sample_weight=sample_weight)
         return peers.predict_logits(X), peers.oof_logits_
 
     if estimator.memory is None or not isinstance(estimator.random_state, Integral):

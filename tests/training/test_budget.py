@@ -1,11 +1,19 @@
 """How long nets are trained, by the number of rows."""
 
+import warnings
+
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from skdistill import DistilledClassifier
-from skdistill._training.budget import Budget, batch_size_for, budget
+from skdistill._training.budget import (
+    Budget,
+    batch_size_for,
+    budget,
+    warn_unconverged,
+)
 from tests.nets import small_distilled, small_teacher
 
 AUTO = {"max_epochs": "auto", "batch_size": "auto", "weight_decay": "auto"}
@@ -112,3 +120,35 @@ def test_bad_values_name_the_parameter(binary, params, no_training):
     for model in (small_teacher(**params), DistilledClassifier(**params)):
         with pytest.raises(ValueError, match=f"'{name}' parameter of"):
             model.fit(*binary)
+
+
+@pytest.mark.parametrize(
+    ("losses", "warned"),
+    [
+        ([1.0], False),  # which nobody can tell
+        ([1.0, 0.5], True),
+        ([1.0, 0.9, 0.8, 0.7, 0.6], True),
+        ([1.0, 0.3, 0.2, 0.15, 0.1], False),
+        ([1.0, 0.4, 0.5, 0.4, 0.5], False),
+        ([1.0, 0.999, 0.998, 0.997, 0.996], False),  # which began at its floor
+        ([1.0, 2.0, 3.0], False),
+    ],
+)
+def test_a_loss_that_falls_to_the_end_is_warned_about(losses, warned):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warn_unconverged("the student", losses)
+    assert len(caught) == warned
+
+
+def test_estimators_warn_of_a_fit_that_is_too_short(blobs):
+    few, many = {"max_epochs": 3, "lr": 1e-3}, {"max_epochs": 60, "lr": 0.01}
+    for build in (
+        small_teacher,
+        lambda **p: small_distilled(LogisticRegression(), **p),
+    ):
+        with pytest.warns(ConvergenceWarning, match="in the second half of 3 epochs"):
+            build(**few, random_state=0).fit(*blobs)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", ConvergenceWarning)
+            build(**many, lr_schedule="cosine", random_state=0).fit(*blobs)
