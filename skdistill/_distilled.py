@@ -91,7 +91,7 @@ class DistilledClassifier(
         of more than some 10,000 rows: 512 from 50,000 on.
     weight_decay : float or "auto", default="auto"
         Weight decay of Adam. "auto" stands for ``1 / n_samples``, rounded to a power of
-        two, as if the weights had a prior that does not depend on the table.
+        two: a prior of the weights that does not depend on the table.
     calibrate : bool or "auto", default="auto"
         Whether the teacher's logits are divided by one temperature, which minimizes
         their log-loss for rows that it was not fitted on: overconfidence is handed on
@@ -109,8 +109,8 @@ class DistilledClassifier(
         calibrated here and `student` is None; elsewhere True is an error.
     target_cv : int, cross-validation generator or iterable, default=None
         Folds for soft targets from teachers that were fitted without the row's fold,
-        for a teacher that hands back the labels of its rows; others teach more by what
-        they say of these. The folds serve `calibrate`, too. None uses none.
+        for a teacher that hands back the labels of its rows. Others teach more by what
+        they say of these. The folds serve `calibrate`, too.
     memory : str, path or joblib.Memory, default=None
         Where fitted teachers and their logits are kept, so that a search over
         `temperature` and `alpha` fits the teacher once per fold. They are found again
@@ -121,8 +121,7 @@ class DistilledClassifier(
         it holds pickles, so use one that only you can write to. None keeps nothing.
     n_jobs : int, default=None
         Number of jobs that the further teachers of `calibrate` and `target_cv` are
-        divided among. None means 1 unless in a :obj:`joblib.parallel_config` context,
-        -1 all processors.
+        divided among, as in scikit-learn.
     device : str, default="cpu"
         Where torch trains the student, and the teacher that ``teacher=None`` stands
         for: `"cpu"`, `"cuda"`, `"cuda:<index>"`, `"mps"`, or `"auto"` for a GPU if
@@ -143,8 +142,7 @@ class DistilledClassifier(
         What the teacher's logits were divided by, before `temperature` softens them;
         1.0 where this fit calibrated none.
     peer_weight_ : float
-        What the logits of the networks that `blend` adds were multiplied by; 0.0
-        without.
+        What the logits that `blend` adds were multiplied by; 0.0 without.
     student_ : skorch.NeuralNetClassifier
         The fitted net. It works on its own, on float32 arrays, and predicts indices
         into `classes_`. It is on the CPU and keeps no optimizer state.
@@ -181,7 +179,7 @@ class DistilledClassifier(
     .. [1] G. Hinton, O. Vinyals, J. Dean, "Distilling the Knowledge in a Neural
        Network", 2015, arXiv:1503.02531.
     .. [2] I. Loshchilov, F. Hutter, "SGDR: Stochastic Gradient Descent with Warm
-       Restarts", ICLR 2017, arXiv:1608.03983.
+       Restarts", 2017, arXiv:1608.03983.
     .. [3] C. Guo, G. Pleiss, Y. Sun, K. Weinberger, "On Calibration of Modern Neural
        Networks", ICML 2017, arXiv:1706.04599.
     .. [4] D. Wolpert, "Stacked Generalization", Neural Networks 5, 1992.

@@ -13,9 +13,11 @@ from skdistill._pickling import VersionedPickleMixin
 from skdistill._prediction import LogitsClassifierMixin
 from skdistill._progress import epoch_progress
 from skdistill._search_candidates import (
+    SHARED,
     Candidates,
     NeedsRefit,
     checked_grid,
+    checked_model,
     metadata_for_scorers,
     routing_to,
     score_by,
@@ -23,34 +25,18 @@ from skdistill._search_candidates import (
 )
 from skdistill._search_folds import Data, folds_of
 from skdistill._sklearn import StrOptions, _fit_context
-from skdistill._students.network import (
-    NETWORK_PARAMETERS,
-    keep_student,
-    unfitted_student,
-)
+from skdistill._students.network import keep_student
 from skdistill._targets.teacher import (
     check_fit_params,
     metadata_for_teacher,
     teacher_fit_params,
 )
-from skdistill._teaching import check_teaching, chosen_teacher, routing_to_teacher
+from skdistill._teaching import chosen_teacher, routing_to_teacher
 from skdistill._training.nets import net_logits
 from skdistill._validation import (
     all_or_nothing,
-    copy_form,
     validate_classification,
     warn_unscaled,
-)
-
-_SHARED = (
-    "teacher",
-    "student",
-    *NETWORK_PARAMETERS,
-    "calibrate",
-    "blend",
-    "target_cv",
-    "random_state",
-    "verbose",
 )
 
 
@@ -78,7 +64,7 @@ class DistilledClassifierCV(
         rows, and once on all. None stands for ``EnsembleTeacher()``.
     temperatures : array-like of float, default=(1.0, 2.0, 3.0, 5.0)
         The temperatures to try, all positive.
-    alphas : array-like of float, default=(0.3, 0.5, 0.7, 0.9, 1.0)
+    alphas : array-like of float, default=(0.0, 0.3, 0.5, 0.7, 1.0)
         The weights of the teacher's term to try, in [0, 1].
     cv : int, cross-validation generator or iterable, default=5
         The folds, as in :class:`~sklearn.model_selection.GridSearchCV`: an int is the
@@ -206,7 +192,7 @@ class DistilledClassifierCV(
     __metadata_request__fit = {"groups": False}
 
     _parameter_constraints = {
-        **{name: DistilledClassifier._parameter_constraints[name] for name in _SHARED},
+        **{name: DistilledClassifier._parameter_constraints[name] for name in SHARED},
         "temperatures": ["array-like"],
         "alphas": ["array-like"],
         "cv": ["cv_object"],
@@ -229,7 +215,7 @@ class DistilledClassifierCV(
         teacher=None,
         *,
         temperatures=(1.0, 2.0, 3.0, 5.0),
-        alphas=(0.3, 0.5, 0.7, 0.9, 1.0),
+        alphas=(0.0, 0.3, 0.5, 0.7, 1.0),
         cv=5,
         scoring=None,
         refit=True,
@@ -313,7 +299,7 @@ class DistilledClassifierCV(
             X_student, y_index, _ = validate_classification(self, X, y, sample_weight)
             X, sample_weight = indexable(X, sample_weight)
             y = self.classes_[y_index]
-            model = self._checked_model(X_student)
+            model = checked_model(self, X_student)
             teacher = chosen_teacher(self)
             check_fit_params(self, teacher, fit_params)
             splits = folds_of(self, X, y, groups, fit_params)
@@ -336,14 +322,6 @@ class DistilledClassifierCV(
                 )
             self._take_results(search, candidates)
         return self
-
-    def _checked_model(self, X):
-        """Return the unfitted model of all candidates, with the form of the data."""
-        model = DistilledClassifier(**{name: getattr(self, name) for name in _SHARED})
-        copy_form(self, model)
-        check_teaching(self)
-        unfitted_student(self, X, len(self.classes_), len(X))
-        return model
 
     def _take_results(self, search, candidates):
         self.cv_results_ = search.cv_results_

@@ -21,6 +21,29 @@ from sklearn.utils.validation import check_is_fitted
 from skdistill._distilled import DistilledClassifier
 from skdistill._search_folds import train_candidates
 from skdistill._sklearn import _routing_enabled
+from skdistill._students.network import NETWORK_PARAMETERS, unfitted_student
+from skdistill._teaching import check_teaching
+from skdistill._validation import copy_form
+
+SHARED = (
+    "teacher",
+    "student",
+    *NETWORK_PARAMETERS,
+    "calibrate",
+    "blend",
+    "target_cv",
+    "random_state",
+    "verbose",
+)
+
+
+def checked_model(search, X):
+    """Return the unfitted model of all candidates, with the form of the data."""
+    model = DistilledClassifier(**{name: getattr(search, name) for name in SHARED})
+    copy_form(search, model)
+    check_teaching(search)
+    unfitted_student(search, X, len(search.classes_), len(X))
+    return model
 
 
 def checked_grid(temperatures, alphas):
