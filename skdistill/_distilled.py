@@ -20,15 +20,17 @@ from skdistill._teaching import (
     Lesson,
     check_teaching,
     chosen_teacher,
+    further_rows,
+    join,
     keep_lesson,
     routing_to_teacher,
+    seeds_of,
     teach,
 )
 from skdistill._training.many_nets import Replica, train_replicas
 from skdistill._training.nets import net_logits
 from skdistill._validation import (
     all_or_nothing,
-    draw_seeds,
     n_weighty,
     validate_classification,
     warn_unscaled,
@@ -113,6 +115,15 @@ class DistilledClassifier(
         fitted without the row's fold. Only for teachers that hand back the labels of
         the rows they were fitted on: for others, what they say of these rows is the
         better lesson. The folds serve `calibrate`, too. None uses none.
+    transfer : object with a `sample` method, default=None
+        What makes further rows for the fitted teacher to label, such as
+        `MixupTransfer` [5]_: of the rows of positive weight, before all training. They
+        have no labels' term, and count in what "auto" stands for above. Where a
+        `student` of yours validates, they may be among the rows that it does so on,
+        where a score counts them as wrong. Without effect if ``alpha=0``; an error
+        with `soft_targets`. None makes none.
+    transfer_share : float, default=0.5
+        Share of these rows in the sum of all weights, in (0, 1).
     memory : str, path or joblib.Memory, default=None
         Where fitted teachers and their logits are kept, so that a search over
         `temperature` and `alpha` fits the teacher once per fold. They are found again
@@ -187,6 +198,7 @@ class DistilledClassifier(
     .. [3] C. Guo, G. Pleiss, Y. Sun, K. Weinberger, "On Calibration of Modern Neural
        Networks", ICML 2017, arXiv:1706.04599.
     .. [4] D. Wolpert, "Stacked Generalization", Neural Networks 5, 1992.
+    .. [5] C. Bucila, R. Caruana, A. Niculescu-Mizil, "Model Compression", KDD 2006.
 
     Examples
     --------
@@ -232,6 +244,8 @@ class DistilledClassifier(
         "calibrate": ["boolean", StrOptions({"auto"})],
         "blend": ["boolean", StrOptions({"auto"})],
         "target_cv": ["cv_object", None],
+        "transfer": [HasMethods(["sample"]), None],
+        "transfer_share": [Interval(Real, 0, 1, closed="neither")],
         "n_jobs": [Integral, None],
         "memory": [str, os.PathLike, Memory, None],
         "device": [str],
@@ -255,6 +269,8 @@ class DistilledClassifier(
         calibrate="auto",
         blend="auto",
         target_cv=None,
+        transfer=None,
+        transfer_share=0.5,
         memory=None,
         n_jobs=None,
         device="cpu",
@@ -274,6 +290,8 @@ class DistilledClassifier(
         self.calibrate = calibrate
         self.blend = blend
         self.target_cv = target_cv
+        self.transfer = transfer
+        self.transfer_share = transfer_share
         self.memory = memory
         self.n_jobs = n_jobs
         self.device = device
@@ -328,13 +346,15 @@ class DistilledClassifier(
                 soft_targets = checked_soft_targets(
                     soft_targets, len(y_index), self.classes_
                 )
-            n_rows = n_weighty(X_student, weight)
-            net = unfitted_student(self, X_student, len(self.classes_), n_rows)
             check_teaching(self, soft_targets)
             check_fit_params(self, chosen_teacher(self), fit_params)
+            seeds = seeds_of(self, self.random_state)
+            further = further_rows(self, X, weight, seeds)
+            n_rows = n_weighty(X_student, weight)
+            n_rows += 0 if further is None else len(further.X_student)
+            net = unfitted_student(self, X_student, len(self.classes_), n_rows)
             if self.student is None:
                 warn_unscaled(self, X_student)
-            teacher_seed, student_seed, fold_seed = draw_seeds(self.random_state, 3)
             # An EnsembleTeacher makes it count.
             with epoch_progress(
                 net.max_epochs,
@@ -357,24 +377,26 @@ class DistilledClassifier(
                         self.classes_[y_index],
                         fit_params,
                         weight,
-                        (teacher_seed, fold_seed),
+                        seeds,
                     )
                 keep_lesson(self, lesson)
                 describe(bar, "student")
-                self._fit_student(
-                    net, X_student, y_index, weight, lesson.logits, student_seed, bar
+                rows = without_weightless(
+                    X_student,
+                    y_index,
+                    sample_weight=weight,
+                    teacher_logits=lesson.logits,
                 )
+                rows = join(self, lesson, further, *rows)
+                self._fit_student(net, *rows, seeds.student, bar)
         return self
 
-    def _fit_student(self, net, X, y, sample_weight, logits, seed, bar):
-        X, y, rows = without_weightless(
-            X, y, sample_weight=sample_weight, teacher_logits=logits
-        )
+    def _fit_student(self, net, X, y, values, seed, bar):
         # A stack of one has less overhead than skorch's own loop.
         replica = Replica(
             student_name(self),
             seed,
-            **rows,
+            **values,
             temperature=self.temperature,
             alpha=self.alpha,
         )

@@ -49,6 +49,8 @@ _SHARED = (
     "calibrate",
     "blend",
     "target_cv",
+    "transfer",
+    "transfer_share",
     "random_state",
     "verbose",
 )
@@ -126,6 +128,11 @@ class DistilledClassifierCV(
     target_cv : int, cross-validation generator or iterable, default=None
         Folds for out-of-fold soft targets, as in `DistilledClassifier`, but within the
         training rows of each fold.
+    transfer : object with a `sample` method, default=None
+        What makes further rows for the teacher to label, as in `DistilledClassifier`:
+        for each fold of its training rows, and for the refit of all.
+    transfer_share : float, default=0.5
+        Share of these rows in the sum of all weights, in (0, 1).
     device : str, default="cpu"
         Where torch trains: `"cpu"`, `"cuda"`, `"cuda:<index>"`, `"mps"`, or `"auto"`
         for a GPU if there is one.
@@ -252,6 +259,8 @@ class DistilledClassifierCV(
         calibrate="auto",
         blend="auto",
         target_cv=None,
+        transfer=None,
+        transfer_share=0.5,
         device="cpu",
         random_state=None,
         verbose=0,
@@ -274,6 +283,8 @@ class DistilledClassifierCV(
         self.calibrate = calibrate
         self.blend = blend
         self.target_cv = target_cv
+        self.transfer = transfer
+        self.transfer_share = transfer_share
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
