@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from skdistill._one_standard_error import one_standard_error
     from skdistill._reference import reference_recipe
     from skdistill._search import DistilledClassifierCV
+    from skdistill._targets.transfer import (
+        GaussianTransfer,
+        MixupTransfer,
+        MungeTransfer,
+        SwapTransfer,
+    )
     from skdistill._training.loss import DistillationLoss
     from skdistill._training.modules import StudentModel, TeacherModel
 
@@ -21,8 +27,12 @@ _PUBLIC = {
     "DistilledClassifier": "skdistill._distilled",
     "DistilledClassifierCV": "skdistill._search",
     "EnsembleTeacher": "skdistill._ensemble",
+    "GaussianTransfer": "skdistill._targets.transfer",
+    "MixupTransfer": "skdistill._targets.transfer",
+    "MungeTransfer": "skdistill._targets.transfer",
     "SearchDisplay": "skdistill._inspection.search_display",
     "StudentModel": "skdistill._training.modules",
+    "SwapTransfer": "skdistill._targets.transfer",
     "TeacherModel": "skdistill._training.modules",
     "one_standard_error": "skdistill._one_standard_error",
     "reference_recipe": "skdistill._reference",
@@ -34,8 +44,12 @@ __all__ = [
     "DistilledClassifier",
     "DistilledClassifierCV",
     "EnsembleTeacher",
+    "GaussianTransfer",
+    "MixupTransfer",
+    "MungeTransfer",
     "SearchDisplay",
     "StudentModel",
+    "SwapTransfer",
     "TeacherModel",
     "one_standard_error",
     "reference_recipe",

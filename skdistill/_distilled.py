@@ -12,7 +12,7 @@ from skdistill._pickling import VersionedPickleMixin
 from skdistill._prediction import LogitsClassifierMixin
 from skdistill._progress import describe, epoch_progress
 from skdistill._sklearn import HasMethods, Interval, StrOptions, _fit_context
-from skdistill._students.network import keep_student, student_name, unfitted_student
+from skdistill._students.network import train_student, unfitted_student
 from skdistill._targets.given import checked_soft_targets
 from skdistill._targets.logits import proba_to_logits
 from skdistill._targets.teacher import check_fit_params, teacher_fit_params
@@ -20,16 +20,16 @@ from skdistill._teaching import (
     Lesson,
     check_teaching,
     chosen_teacher,
+    further_rows,
+    join,
     keep_lesson,
     routing_to_teacher,
+    seeds_of,
     teach,
 )
-from skdistill._training.budget import warn_unconverged
-from skdistill._training.many_nets import Replica, train_replicas
 from skdistill._training.nets import net_logits
 from skdistill._validation import (
     all_or_nothing,
-    draw_seeds,
     n_weighty,
     validate_classification,
     warn_unscaled,
@@ -111,6 +111,13 @@ class DistilledClassifier(
         Folds for soft targets from teachers that were fitted without the row's fold,
         for a teacher that hands back the labels of its rows. Others teach more by what
         they say of these. The folds serve `calibrate`, too.
+    transfer : object with a `sample` method, default=None
+        What makes further rows for the fitted teacher to label, such as
+        `MixupTransfer` [5]_. They have no labels' term, and "auto" counts them. Where a
+        `student` of yours validates on some, a score counts them as wrong. Without
+        effect if ``alpha=0``; an error with `soft_targets`.
+    transfer_share : float, default=0.5
+        Share of these rows in the sum of all weights, in (0, 1).
     memory : str, path or joblib.Memory, default=None
         Where fitted teachers and their logits are kept, so that a search over
         `temperature` and `alpha` fits the teacher once per fold. They are found again
@@ -183,6 +190,7 @@ class DistilledClassifier(
     .. [3] C. Guo, G. Pleiss, Y. Sun, K. Weinberger, "On Calibration of Modern Neural
        Networks", ICML 2017, arXiv:1706.04599.
     .. [4] D. Wolpert, "Stacked Generalization", Neural Networks 5, 1992.
+    .. [5] C. Bucila, R. Caruana, A. Niculescu-Mizil, "Model Compression", KDD 2006.
 
     Examples
     --------
@@ -228,6 +236,8 @@ class DistilledClassifier(
         "calibrate": ["boolean", StrOptions({"auto"})],
         "blend": ["boolean", StrOptions({"auto"})],
         "target_cv": ["cv_object", None],
+        "transfer": [HasMethods(["sample"]), None],
+        "transfer_share": [Interval(Real, 0, 1, closed="neither")],
         "n_jobs": [Integral, None],
         "memory": [str, os.PathLike, Memory, None],
         "device": [str],
@@ -251,6 +261,8 @@ class DistilledClassifier(
         calibrate="auto",
         blend="auto",
         target_cv=None,
+        transfer=None,
+        transfer_share=0.5,
         memory=None,
         n_jobs=None,
         device="cpu",
@@ -270,6 +282,8 @@ class DistilledClassifier(
         self.calibrate = calibrate
         self.blend = blend
         self.target_cv = target_cv
+        self.transfer = transfer
+        self.transfer_share = transfer_share
         self.memory = memory
         self.n_jobs = n_jobs
         self.device = device
@@ -324,13 +338,15 @@ class DistilledClassifier(
                 soft_targets = checked_soft_targets(
                     soft_targets, len(y_index), self.classes_
                 )
-            n_rows = n_weighty(X_student, weight)
-            net = unfitted_student(self, X_student, len(self.classes_), n_rows)
             check_teaching(self, soft_targets)
             check_fit_params(self, chosen_teacher(self), fit_params)
+            seeds = seeds_of(self, self.random_state)
+            further = further_rows(self, X, weight, seeds)
+            n_rows = n_weighty(X_student, weight)
+            n_rows += 0 if further is None else len(further.X_student)
+            net = unfitted_student(self, X_student, len(self.classes_), n_rows)
             if self.student is None:
                 warn_unscaled(self, X_student)
-            teacher_seed, student_seed, fold_seed = draw_seeds(self.random_state, 3)
             # An EnsembleTeacher makes it count.
             with epoch_progress(
                 net.max_epochs,
@@ -343,49 +359,23 @@ class DistilledClassifier(
                     logits = proba_to_logits(soft_targets).astype(np.float32)
                     lesson = Lesson(logits=logits)
                 elif self.alpha > 0:
-                    fit_params = teacher_fit_params(
-                        self, chosen_teacher(self), sample_weight, fit_params
+                    teacher = chosen_teacher(self)
+                    params = teacher_fit_params(
+                        self, teacher, sample_weight, fit_params
                     )
-                    lesson = teach(
-                        self,
-                        X,
-                        X_student,
-                        self.classes_[y_index],
-                        fit_params,
-                        weight,
-                        (teacher_seed, fold_seed),
-                    )
+                    labels = self.classes_[y_index]
+                    lesson = teach(self, X, X_student, labels, params, weight, seeds)
                 keep_lesson(self, lesson)
                 describe(bar, "student")
-                self._fit_student(
-                    net, X_student, y_index, weight, lesson.logits, student_seed, bar
+                rows = without_weightless(
+                    X_student,
+                    y_index,
+                    sample_weight=weight,
+                    teacher_logits=lesson.logits,
                 )
+                rows = join(self, lesson, further, *rows)
+                train_student(self, net, *rows, seeds.student, bar)
         return self
-
-    def _fit_student(self, net, X, y, sample_weight, logits, seed, bar):
-        X, y, rows = without_weightless(
-            X, y, sample_weight=sample_weight, teacher_logits=logits
-        )
-        # A stack of one has less overhead than skorch's own loop.
-        replica = Replica(
-            student_name(self),
-            seed,
-            **rows,
-            temperature=self.temperature,
-            alpha=self.alpha,
-        )
-        (student,), _ = train_replicas(
-            net,
-            X,
-            y,
-            [replica],
-            n_classes=len(self.classes_),
-            bar=bar,
-            verbose=self.verbose,
-        )
-        keep_student(self, student)
-        if self.student is None:
-            warn_unconverged(student_name(self), self.loss_curve_)
 
     def _logits(self, X):
         return net_logits(self.student_, X)

@@ -39,6 +39,9 @@ from skdistill._validation import (
     warn_unscaled,
 )
 
+_OF_CHOICE = ("best_index_", "best_params_", "best_score_", "refit_time_")
+_FROM_SEARCH = (*_OF_CHOICE, "multimetric_", "n_splits_", "scorer_")
+
 
 class DistilledClassifierCV(
     LogitsClassifierMixin,
@@ -105,6 +108,10 @@ class DistilledClassifierCV(
         Whether networks like the student share in teaching.
     target_cv : int, cross-validation generator or iterable, default=None
         Folds, within the training rows of each fold, for out-of-fold soft targets.
+    transfer : object with a `sample` method, default=None
+        What makes further rows for the teacher to label, of the training rows.
+    transfer_share : float, default=0.5
+        Share of these rows in the sum of all weights, in (0, 1).
     device : str, default="cpu"
         Where torch trains: `"cpu"`, `"cuda"`, `"cuda:<index>"`, `"mps"`, or `"auto"`
         for a GPU if there is one.
@@ -231,6 +238,8 @@ class DistilledClassifierCV(
         calibrate="auto",
         blend="auto",
         target_cv=None,
+        transfer=None,
+        transfer_share=0.5,
         device="cpu",
         random_state=None,
         verbose=0,
@@ -253,6 +262,8 @@ class DistilledClassifierCV(
         self.calibrate = calibrate
         self.blend = blend
         self.target_cv = target_cv
+        self.transfer = transfer
+        self.transfer_share = transfer_share
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
@@ -329,15 +340,7 @@ class DistilledClassifierCV(
         self.cv_results_["mean_fit_time"][:] = candidates.seconds / n_fits
         self.cv_results_["std_fit_time"][:] = 0
         self.engine_ = candidates.engine
-        for name in (
-            "best_index_",
-            "best_params_",
-            "best_score_",
-            "multimetric_",
-            "n_splits_",
-            "refit_time_",
-            "scorer_",
-        ):
+        for name in _FROM_SEARCH:
             if hasattr(search, name):
                 setattr(self, name, getattr(search, name))
         if self.scoring is None:

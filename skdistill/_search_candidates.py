@@ -32,6 +32,8 @@ SHARED = (
     "calibrate",
     "blend",
     "target_cv",
+    "transfer",
+    "transfer_share",
     "random_state",
     "verbose",
 )

@@ -20,10 +20,20 @@ from skdistill._students.network import (
 from skdistill._targets.logits import teacher_logits
 from skdistill._targets.out_of_fold import fit_params_of_rows
 from skdistill._targets.teacher import unfitted_teacher
-from skdistill._teaching import Lesson, asks_others, chosen_teacher, keep_lesson, teach
+from skdistill._targets.transfer import with_made
+from skdistill._teaching import (
+    Lesson,
+    asks_others,
+    chosen_teacher,
+    further_rows,
+    keep_lesson,
+    seeds_of,
+    teach,
+)
+from skdistill._training.loss import UNLABELLED
 from skdistill._training.many_nets import Replica, train_replicas
 from skdistill._training.nets import chosen_device
-from skdistill._validation import draw_seeds, ends_in, validated_weight
+from skdistill._validation import ends_in, validated_weight
 
 
 class Data:
@@ -101,7 +111,7 @@ def train_candidates(model, data, folds, pairs, n_jobs):
         for start in range(min(n_parts, len(alike)))
     ]
     # The refit draws the same from it.
-    seeds = draw_seeds(deepcopy(model.random_state), 3)
+    seeds = seeds_of(model, deepcopy(model.random_state))
     # The bar of this process does not move in others: see `_shown`.
     verbose = 0 if n_parts > 1 and model.verbose == 1 else model.verbose
     trained = Parallel(n_jobs=n_jobs, return_as="generator")(
@@ -178,52 +188,99 @@ def _train_part(model, data, folds, pairs, seeds, verbose):
             "less folds, or stratified ones."
         )
     y = np.searchsorted(model.classes_, data.y)
-    subsets = [data.subset(rows, data.sample_weight) for rows in folds]
-    n_rows, n_classes = len(subsets[0]["rows"]), len(model.classes_)
-    net = unfitted_student(model, data.X_student, n_classes, n_rows)
+    plain = [data.subset(rows, data.sample_weight) for rows in folds]
     # Without a teacher's term, all temperatures make the same student.
     of_labels = next((pair for pair in pairs if pair[1] == 0), None)
     trained_as = {pair: pair if pair[1] > 0 else of_labels for pair in pairs}
-    trained = list(dict.fromkeys(trained_as.values()))
-    n_epochs = len(folds) * len(trained) * net.max_epochs
+    is_taught = any(alpha > 0 for _, alpha in pairs)
+    further = [None] * len(folds)
+    if is_taught and model.transfer is not None:
+        further = [_further(model, data, rows, seeds) for rows in folds]
+    stacks = _stacks(model, data, plain, further, dict.fromkeys(trained_as.values()))
+    n_epochs = sum(len(members) * net.max_epochs for net, members in stacks)
     with epoch_progress(n_epochs, description="students", verbose=verbose) as bar:
         taught, engine = [Lesson()] * len(folds), None
-        if any(alpha > 0 for _, alpha in pairs):
+        X, joined = data.X_student, plain
+        if is_taught:
             taught, engine = _fold_teachers(model, data, y, folds, seeds, bar)
-            for rows, subset, lesson in zip(folds, subsets, taught, strict=True):
+            for rows, subset, lesson in zip(folds, plain, taught, strict=True):
                 weighty = np.isin(rows, subset["rows"])
                 subset["teacher_logits"] = lesson.logits[weighty]
+            X, y, joined = _joined(model, X, y, plain, further, taught)
             describe(bar, "students")
-        replicas = [
-            Replica(
-                f"the student for temperature={temperature}, alpha={alpha}",
-                seeds[1],
-                **subset,
-                temperature=temperature,
-                alpha=alpha,
+        students = {}
+        for net, members in stacks:
+            replicas = [
+                Replica(
+                    f"the student for temperature={temperature}, alpha={alpha}",
+                    seeds.student,
+                    **(joined if alpha > 0 else plain)[fold],
+                    temperature=temperature,
+                    alpha=alpha,
+                )
+                for fold, (temperature, alpha) in members
+            ]
+            nets, engine_of_students = train_replicas(
+                net,
+                X,
+                y,
+                replicas,
+                n_classes=len(model.classes_),
+                bar=bar,
+                verbose=verbose,
             )
-            for subset in subsets
-            for temperature, alpha in trained
-        ]
-        nets, engine_of_students = train_replicas(
-            net,
-            data.X_student,
-            y,
-            replicas,
-            n_classes=n_classes,
-            bar=bar,
-            verbose=verbose,
-        )
-    nets, models = iter(nets), []
-    for lesson in taught:
-        students = {pair: next(nets) for pair in trained}
-        models.append(
-            {
-                pair: _fitted(model, pair, lesson, students[trained_as[pair]])
-                for pair in pairs
-            }
-        )
+            students.update(zip(members, nets, strict=True))
+    models = [
+        {
+            pair: _fitted(model, pair, lesson, students[fold, trained_as[pair]])
+            for pair in pairs
+        }
+        for fold, lesson in enumerate(taught)
+    ]
     return models, {"teachers": engine, "students": engine_of_students}
+
+
+def _further(model, data, rows, seeds):
+    """Return what `further_rows` does, for the training rows of a fold."""
+    weight = data.weight_of(rows, data.sample_weight)
+    return further_rows(model, _safe_indexing(data.X, rows), weight, seeds)
+
+
+def _stacks(model, data, subsets, further, pairs):
+    """Return nets, each with the folds and pairs to train a copy of it for.
+
+    There is one but for `transfer`, whose rows can make training longer.
+    """
+    stacks = {}
+    for fold, (subset, more) in enumerate(zip(subsets, further, strict=True)):
+        for pair in pairs:
+            n_rows = len(subset["rows"])
+            if pair[1] > 0 and more is not None:
+                n_rows += len(more.X_student)
+            budget = student_budget(model, n_rows)
+            _, members = stacks.setdefault(budget, (n_rows, []))
+            members.append((fold, pair))
+    n_classes = len(model.classes_)
+    return [
+        (unfitted_student(model, data.X_student, n_classes, n_rows), members)
+        for n_rows, members in stacks.values()
+    ]
+
+
+def _joined(model, X, y, subsets, further, taught):
+    """Return all rows with `further` ones behind them, their labels and the subsets."""
+    if model.transfer is None:
+        return X, y, subsets
+    tables, joined, end = [X], [], len(X)
+    for subset, rows, lesson in zip(subsets, further, taught, strict=True):
+        logits = lesson.logits_of(rows, model.classes_)
+        places = np.append(subset["rows"], np.arange(end, end + len(logits)))
+        values = with_made(subset, logits, model.transfer_share)
+        joined.append({"rows": places, **values})
+        tables.append(rows.X_student)
+        end += len(logits)
+    y = np.append(y, np.full(end - len(X), UNLABELLED))
+    return np.concatenate(tables), y, joined
 
 
 def _fold_teachers(model, data, y, folds, seeds, bar):
@@ -233,7 +290,7 @@ def _fold_teachers(model, data, y, folds, seeds, bar):
         weight = data.fit_params.get("sample_weight")
         subsets = [data.subset(rows, weight) for rows in folds]
         teacher = unfitted_teacher(
-            given, random_state=model.random_state, seed=seeds[0]
+            given, random_state=model.random_state, seed=seeds.teacher
         )
         teachers = fitted_on_subsets(teacher, data.X_student, y, subsets, model)
         if teachers is not None:
@@ -257,7 +314,7 @@ def _fold_teachers(model, data, y, folds, seeds, bar):
                 labels,
                 fit_params,
                 weight,
-                (seeds[0], seeds[2]),
+                seeds,
             )
         )
     return taught, "joblib"

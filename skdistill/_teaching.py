@@ -8,12 +8,15 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import check_cv
+from sklearn.utils import _safe_indexing
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+from sklearn.utils.validation import validate_data
 
 from skdistill._ensemble import EnsembleTeacher
 from skdistill._sklearn import _routing_enabled
 from skdistill._students.network import NETWORK_PARAMETERS, student_budget
 from skdistill._targets.cache import computed_once, content_key
+from skdistill._targets.logits import teacher_logits
 from skdistill._targets.out_of_fold import (
     calibrates_itself,
     fitted_weights,
@@ -25,7 +28,9 @@ from skdistill._targets.teacher import (
     taught_once,
     unfitted_teacher,
 )
-from skdistill._validation import n_weighty
+from skdistill._targets.transfer import with_made
+from skdistill._training.loss import UNLABELLED
+from skdistill._validation import draw_seeds, n_weighty
 
 N_CALIBRATION_FOLDS = 5
 N_PEERS = 6
@@ -74,6 +79,11 @@ def check_teaching(estimator, soft_targets=None):
             "teacher anew without each of several folds. Calibrate what you give, or "
             "use calibrate='auto' or False."
         )
+    if soft_targets is not None and estimator.transfer is not None:
+        raise ValueError(
+            "The 'transfer' parameter must be None with soft_targets: there is no "
+            f"teacher to label further rows. Got {estimator.transfer!r}."
+        )
     blends = soft_targets is None and _blends(estimator)
     if estimator.blend is True and not blends:
         raise ValueError(
@@ -87,13 +97,77 @@ def check_teaching(estimator, soft_targets=None):
 class Lesson(NamedTuple):
     """What a student learns from: the teacher's logits over a temperature, and peers'.
 
-    `logits` are ``teacher's / temperature + peer_weight * peers'``.
+    `logits` are ``teacher's / temperature + peer_weight * peers'``. Without peers,
+    these are None.
     """
 
     teacher: object = None
     logits: np.ndarray | None = None
     temperature: float = 1.0
     peer_weight: float = 0.0
+    peers: object = None
+
+    def logits_of(self, rows, classes):
+        """Return what the student is to learn of `FurtherRows`."""
+        logits = teacher_logits(self.teacher, rows.X, classes) / self.temperature
+        if self.peers is not None:
+            logits += self.peer_weight * self.peers.predict_logits(rows.X_student)
+        return logits.astype(np.float32)
+
+
+class FurtherRows(NamedTuple):
+    """Rows that `transfer` made, as teachers get them and as networks do."""
+
+    X: object
+    X_student: np.ndarray
+
+
+def further_rows(estimator, X, sample_weight, seeds):
+    """Return what `transfer` makes of rows of positive weight, or None.
+
+    Parameters
+    ----------
+    estimator : DistilledClassifier
+        With the form of the data.
+    X : array-like
+        The caller's own rows.
+    sample_weight : ndarray of shape (n_samples,) or None
+    seeds : Seeds
+    """
+    if estimator.transfer is None or estimator.alpha == 0:
+        return None
+    if sample_weight is not None:
+        X = _safe_indexing(X, np.flatnonzero(sample_weight))
+    made = estimator.transfer.sample(X, random_state=seeds.transfer)
+    for_networks = validate_data(estimator, made, reset=False, dtype=np.float32)
+    return FurtherRows(made, np.ascontiguousarray(for_networks))
+
+
+def join(estimator, lesson, further, X, y, values):
+    """Return the rows of a student, their labels and values, with `further` rows."""
+    if further is None:
+        return X, y, values
+    logits = lesson.logits_of(further, estimator.classes_)
+    return (
+        np.concatenate([X, further.X_student]),
+        np.append(y, np.full(len(logits), UNLABELLED)),
+        with_made(values, logits, estimator.transfer_share),
+    )
+
+
+class Seeds(NamedTuple):
+    """Of all that `fit` draws; `transfer` only where it is given."""
+
+    teacher: int
+    student: int
+    others: int
+    transfer: int | None = None
+
+
+def seeds_of(estimator, random_state):
+    """Return the seeds that an estimator draws from its `random_state`, or a copy."""
+    n_seeds = 3 if estimator.transfer is None else 4
+    return Seeds(*draw_seeds(random_state, n_seeds))
 
 
 def keep_lesson(estimator, lesson):
@@ -120,8 +194,7 @@ def teach(estimator, X, X_student, y, fit_params, sample_weight, seeds):
         What else the teacher is fitted with.
     sample_weight : ndarray of shape (n_samples,) or None
         As `validate_classification` returns it.
-    seeds : (int, int)
-        Of the teacher, and of what else is fitted.
+    seeds : Seeds
 
     Returns
     -------
@@ -129,12 +202,12 @@ def teach(estimator, X, X_student, y, fit_params, sample_weight, seeds):
     """
     given, random_state = chosen_teacher(estimator), estimator.random_state
     index = np.searchsorted(estimator.classes_, y)
-    folds = _folds(estimator, X, y, index, sample_weight, seeds[1])
+    folds = _folds(estimator, X, y, index, sample_weight, seeds.others)
     teacher, logits, out_of_fold = taught_once(
         estimator.memory,
         given,
         random_state,
-        unfitted_teacher(given, random_state=random_state, seed=seeds[0]),
+        unfitted_teacher(given, random_state=random_state, seed=seeds.teacher),
         X,
         y,
         fit_params,
@@ -144,9 +217,10 @@ def teach(estimator, X, X_student, y, fit_params, sample_weight, seeds):
     )
     if not folds:
         return Lesson(teacher, logits)
-    sources = [(logits, out_of_fold)]
+    sources, peers = [(logits, out_of_fold)], None
     if _blends(estimator):
-        sources.append(_peers(estimator, X_student, index, sample_weight, seeds[1]))
+        peers = _peers(estimator, X_student, index, sample_weight, seeds.others)
+        sources.append((peers.predict_logits(X_student), peers.oof_logits_))
     weights = np.ones(1)
     if _is_calibrated_here(estimator):
         seen = np.concatenate(folds)
@@ -159,17 +233,12 @@ def teach(estimator, X, X_student, y, fit_params, sample_weight, seeds):
     logits = sum(w * s[which] for w, s in zip(weights, sources, strict=True))
     peer_weight = float(weights[1]) if len(weights) > 1 else 0.0
     return Lesson(
-        teacher, logits.astype(np.float32), float(1 / weights[0]), peer_weight
+        teacher, logits.astype(np.float32), float(1 / weights[0]), peer_weight, peers
     )
 
 
 def _peers(estimator, X, y, sample_weight, seed):
-    """Return the logits of networks like the student that learn from labels alone.
-
-    Returns
-    -------
-    logits, out_of_fold : ndarray of shape (n_samples, n_classes), dtype float32
-    """
+    """Return networks like the student that learn from labels alone, fitted."""
     names = (*NETWORK_PARAMETERS, "verbose")
     peers = EnsembleTeacher(
         n_estimators=N_PEERS,
@@ -185,8 +254,7 @@ def _peers(estimator, X, y, sample_weight, seed):
         with warnings.catch_warnings():
             # The student, which is trained alike, says it itself.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            peers.fit(X, y, sample_weight=sample_weight)
-        return peers.predict_logits(X), peers.oof_logits_
+            return peers.fit(X, y, sample_weight=sample_weight)
 
     if estimator.memory is None or not isinstance(estimator.random_state, Integral):
         return compute()

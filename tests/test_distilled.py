@@ -26,7 +26,11 @@ from torch import nn
 from skdistill import (
     DistilledClassifier,
     EnsembleTeacher,
+    GaussianTransfer,
+    MixupTransfer,
+    MungeTransfer,
     StudentModel,
+    SwapTransfer,
     reference_recipe,
 )
 from tests.nets import (
@@ -474,6 +478,186 @@ def test_training_parameter_next_to_own_student_is_refused(binary):
         model.fit(*binary)
 
 
+# --- Further rows -------------------------------------------------------------------
+
+
+class TeacherOfUnitRows(FixedTeacher):
+    """Tells the nine rows of `probabilities` apart, in any order and with noise."""
+
+    def predict_proba(self, X):
+        return self.proba[np.argmax(X, axis=1)]
+
+
+class RecordedTransfer(BaseEstimator):
+    """Copies the rows, and remembers what it was given."""
+
+    def __init__(self, n_copies=1):
+        self.n_copies = n_copies
+        self.given = []
+
+    def sample(self, X, random_state=None):
+        self.given.append((X, random_state))
+        return np.repeat(np.asarray(X), self.n_copies, axis=0)
+
+
+class Taken(Exception):
+    pass
+
+
+def taken_by_training(monkeypatch, model, X, y, **fit_params):
+    """Return the net, rows, labels and replica that the student would be trained by."""
+
+    def take(net, X, y, replicas, **_):
+        raise Taken(net, X, y, *replicas)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("skdistill._distilled.train_replicas", take)
+        with pytest.raises(Taken) as taken:
+            model.fit(X, y, **fit_params)
+    return taken.value.args
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.98])
+def test_further_rows_have_their_share_and_no_labels(probabilities, share):
+    """At T=1 the optimum has the teacher of all rows, and the label of its own ones."""
+    X, y, proba = probabilities
+    model = fit_to_convergence(
+        X,
+        y,
+        teacher=TeacherOfUnitRows(proba, np.arange(3)),
+        temperature=1.0,
+        alpha=0.4,
+        transfer=GaussianTransfer(scale=1e-3),
+        transfer_share=share,
+    )
+    of_labels = (1 - share) * 0.6
+    expected = (0.4 * proba + of_labels * np.eye(3)[y]) / (0.4 + of_labels)
+    np.testing.assert_allclose(model.predict_proba(X), expected, atol=5e-3)
+    assert model.student_.classes_.tolist() == [0, 1, 2]
+
+
+def test_further_rows_are_labelled_as_the_others_are(binary, monkeypatch):
+    X, y = binary
+    weight = np.linspace(0, 2, 80)
+    model = small_distilled(
+        RandomForestClassifier(random_state=0),
+        calibrate=True,
+        transfer=RecordedTransfer(n_copies=2),
+        transfer_share=0.8,
+    )
+    given = {"sample_weight": weight}
+    _, rows, labels, replica = taken_by_training(monkeypatch, model, X, y, **given)
+    (sampled, seed) = model.transfer.given[0]
+    np.testing.assert_array_equal(sampled, X[1:])  # not that of weight 0
+    assert isinstance(seed, int)
+    np.testing.assert_array_equal(rows, np.r_[X[1:], np.repeat(X[1:], 2, axis=0)])
+    assert labels.tolist() == y[1:].tolist() + [-100] * 158
+    # By teacher, temperature and peers, as these were on the rows themselves.
+    logits = replica.teacher_logits
+    np.testing.assert_allclose(
+        logits[79:], np.repeat(logits[:79], 2, axis=0), rtol=1e-5, atol=1e-5
+    )
+    shares = replica.sample_weight / replica.sample_weight.sum()
+    assert shares[79:].sum() == pytest.approx(0.8, rel=1e-5)
+    np.testing.assert_allclose(shares[:79] / shares[78], weight[1:] / 2, rtol=1e-5)
+    assert replica.sample_weight.mean() == pytest.approx(1)
+
+
+def test_networks_like_the_student_are_kept_in_memory(binary, tmp_path):
+    params = {"calibrate": True, "transfer": MixupTransfer(), "max_epochs": 2}
+    teacher = RandomForestClassifier(5, random_state=0)
+    expected = small_distilled(teacher, **params).fit(*binary)
+    assert expected.peer_weight_ > 0
+    model = small_distilled(teacher, memory=tmp_path, **params)
+    for _ in range(2):
+        predicted = model.fit(*binary).predict_proba(binary[0])
+        np.testing.assert_array_equal(predicted, expected.predict_proba(binary[0]))
+
+
+def test_further_rows_count_in_the_budget(binary, monkeypatch):
+    model = DistilledClassifier(
+        LogisticRegression(), calibrate=False, transfer=RecordedTransfer(15)
+    )
+    net, *_ = taken_by_training(monkeypatch, model, *binary)
+    assert (net.max_epochs, net.optimizer__weight_decay) == (300, 2**-10)
+
+
+@pytest.mark.parametrize("seed", [0, np.random.RandomState(0)])
+def test_without_further_rows_nothing_changes(binary, seed):
+    X, y = binary
+
+    def fitted(**params):
+        return small_distilled(random_state=clone(seed, safe=False), **params).fit(X, y)
+
+    plain = fitted(alpha=0.0).predict_proba(X)
+    model = fitted(alpha=0.0, transfer=RecordedTransfer())
+    np.testing.assert_array_equal(model.predict_proba(X), plain)
+    assert model.transfer.given == []
+    # The teacher is that of before, too.
+    teachers = fitted().teacher_, fitted(transfer=MixupTransfer()).teacher_
+    np.testing.assert_array_equal(*(t.predict_proba(X) for t in teachers))
+
+
+@pytest.mark.parametrize(
+    "transfer", [MixupTransfer(), SwapTransfer(), MungeTransfer(), GaussianTransfer()]
+)
+def test_further_rows_of_every_kind(binary, transfer):
+    X, y = binary
+    before, params = global_random_states(), transfer.get_params()
+    models = [small_distilled(transfer=transfer).fit(X, y) for _ in range(2)]
+    assert global_random_states() == before
+    assert transfer.get_params() == params
+    first, second = (model.predict_proba(X) for model in models)
+    np.testing.assert_array_equal(first, second)
+    assert (first != small_distilled().fit(X, y).predict_proba(X)).any()
+    restored = pickle.loads(pickle.dumps(models[0]))
+    np.testing.assert_array_equal(restored.predict_proba(X), first)
+    assert type(restored.transfer) is type(transfer)
+    copied = clone(models[0]).set_params(transfer__n_rows=0.5)
+    assert (copied.transfer.n_rows, transfer.n_rows) == (0.5, 1.0)
+
+
+def test_further_rows_have_the_names_of_the_others(binary):
+    X, y = binary
+    X = pd.DataFrame(X, columns=list("abcdef"))
+    model = small_distilled(LogisticRegression(), transfer=MixupTransfer())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of scikit-learn, on rows without names
+        model.fit(X, y)
+
+
+@pytest.mark.parametrize("train_split", [None, ValidSplit(3)])
+@pytest.mark.parametrize("module", [LogitModule, ProbaModule])
+def test_own_student_learns_from_further_rows(binary, module, train_split):
+    criterion = nn.CrossEntropyLoss if module is LogitModule else nn.NLLLoss
+    model = DistilledClassifier(
+        LogisticRegression(),
+        calibrate=False,
+        student=small_net(module, criterion, train_split=train_split),
+        transfer=SwapTransfer(),
+        random_state=0,
+    ).fit(*binary)
+    assert model.student_.classes_.tolist() == [0, 1]
+    assert np.isfinite(model.loss_curve_).all()
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5])
+def test_soft_targets_are_for_no_further_rows(binary, alpha, no_training):
+    model = small_distilled(alpha=alpha, transfer=MixupTransfer())
+    with pytest.raises(ValueError, match="'transfer' .* None with soft_targets"):
+        model.fit(*binary, soft_targets=np.full((80, 2), 0.5))
+
+
+def test_further_rows_that_cannot_be_made_stop_it_before_training(binary, no_training):
+    X, y = binary
+    model = small_distilled(transfer=MixupTransfer())
+    with pytest.raises(ValueError, match="mixed tables are not supported yet"):
+        model.fit(X.astype(object), y)
+    model.set_params(transfer__alpha=0)
+    with pytest.raises(ValueError, match="'alpha' parameter of MixupTransfer"):
+        model.fit(X, y)
+
+
 # --- Fitted state -------------------------------------------------------------------
 
 
@@ -625,6 +809,9 @@ def test_global_random_states_are_left_alone(binary):
         ({"student": LogisticRegression()}, "'student' .* Got LogisticRegression"),
         ({"hidden_layer_sizes": (0,)}, r"'hidden_layer_sizes' .* Got \(0,\)"),
         ({"max_epochs": 2.5}, "'max_epochs' .* Got 2.5"),
+        ({"transfer": "mixup"}, "'transfer' .* 'sample' or None. Got 'mixup'"),
+        ({"transfer_share": 0.0}, r"'transfer_share' .* \(0.0, 1.0\). Got 0.0"),
+        ({"transfer_share": 1.0}, "'transfer_share' .* Got 1.0"),
         ({"device": "tpu"}, "'device' parameter must be 'cpu', .* Got 'tpu'"),
         ({"verbose": -1}, "'verbose' .* Got -1"),
     ],

@@ -30,6 +30,9 @@ from skdistill import (
     DistilledClassifier,
     DistilledClassifierCV,
     EnsembleTeacher,
+    MixupTransfer,
+    MungeTransfer,
+    SwapTransfer,
     one_standard_error,
 )
 from skdistill._training.batches import ShuffledBatches
@@ -102,6 +105,42 @@ def test_scores_and_choice_are_those_of_grid_search(blobs, teacher, weighted):
     assert model.temperature_ == plain.best_params_["temperature"]
     assert model.alpha_ == plain.best_params_["alpha"]
     assert model.n_splits_ == 3
+
+
+@pytest.mark.parametrize(
+    ("teacher", "params"),
+    [
+        (small_teacher(), {}),
+        (small_teacher(), {"n_jobs": 2, "transfer": SwapTransfer(n_rows=0.3)}),
+        (RandomForestClassifier(n_estimators=5), {"calibrate": "auto"}),
+        (LogisticRegression(), {"target_cv": 2, "transfer": MungeTransfer()}),
+        (LogisticRegression(), {"random_state": np.random.RandomState(0)}),
+        (LogisticRegression(), {"max_epochs": "auto", "weight_decay": "auto"}),
+    ],
+    ids=["stacked", "jobs", "blended", "out of fold", "state", "auto"],
+)
+def test_further_rows_are_those_of_grid_search(binary, monkeypatch, teacher, params):
+    monkeypatch.setattr("skdistill._students.network.STUDENT_STEPS", 40)
+    X, y = binary
+    X, weight = pd.DataFrame(X, columns=list("abcdef")), np.linspace(0, 2, len(y))
+    params = {"transfer": MixupTransfer(n_rows=2), "transfer_share": 0.7, **params}
+    model = small_search(teacher, scoring="neg_log_loss", **params)
+    plain = grid_search(clone(model)).fit(X, y, sample_weight=weight)
+    model.fit(X, y, sample_weight=weight)
+    assert_same_results(model, plain)
+    assert model.best_index_ == plain.best_index_
+    assert model.student_.classes_.tolist() == [0, 1]
+
+
+def test_further_rows_change_what_is_learned_from_a_teacher_alone(binary):
+    # So that the test above compares more than the same students without them.
+    scores = [
+        small_search(transfer=transfer, scoring="neg_log_loss")
+        .fit(*binary)
+        .cv_results_["mean_test_score"]
+        for transfer in (None, MixupTransfer())
+    ]
+    assert (scores[0] == scores[1]).tolist() == [True, True, False, False]
 
 
 def test_multimetric_search(binary):
@@ -559,6 +598,7 @@ def test_verbose_1_shows_one_bar(binary, capfd):
         ({"scoring": ["accuracy", "roc_auc"]}, "refit"),
         ({"teacher": Perceptron()}, "'teacher' .* 'predict_proba'"),
         ({"lr": -1}, "'lr' parameter of DistilledClassifierCV"),
+        ({"transfer_share": 1.0}, "'transfer_share' .* Got 1.0"),
         ({"device": "tpu"}, "'device' parameter must be"),
         ({"n_jobs": "all"}, "'n_jobs'"),
         ({"error_score": "zero"}, "'error_score' .* Got 'zero'"),

@@ -2,7 +2,8 @@
 
 from sklearn.base import clone
 
-from skdistill._training.budget import STUDENT_STEPS, budget
+from skdistill._training.budget import STUDENT_STEPS, budget, warn_unconverged
+from skdistill._training.many_nets import Replica, train_replicas
 from skdistill._training.modules import StudentModel
 from skdistill._training.nets import check_student, mlp_net, prepared
 from skdistill._validation import refuse_overridden
@@ -48,6 +49,43 @@ def unfitted_student(estimator, X, n_classes, n_rows):
         net = clone(estimator.student)
         check_student(net)
     return prepared(net, X, n_classes, student_name(estimator))
+
+
+def train_student(estimator, net, X, y, values, seed, bar):
+    """Train the student of `estimator` as its parameters say, and keep it.
+
+    Parameters
+    ----------
+    estimator : DistilledClassifier
+    net : skorch.NeuralNetClassifier
+        As `unfitted_student` returns it.
+    X : ndarray of shape (n_samples, n_features), dtype float32
+    y : ndarray of shape (n_samples,), dtype int64
+    values : dict
+        What `Replica` takes of `sample_weight` and `teacher_logits`.
+    seed : int
+    bar : tqdm
+    """
+    # A stack of one has less overhead than skorch's own loop.
+    replica = Replica(
+        student_name(estimator),
+        seed,
+        **values,
+        temperature=estimator.temperature,
+        alpha=estimator.alpha,
+    )
+    (student,), _ = train_replicas(
+        net,
+        X,
+        y,
+        [replica],
+        n_classes=len(estimator.classes_),
+        bar=bar,
+        verbose=estimator.verbose,
+    )
+    keep_student(estimator, student)
+    if estimator.student is None:
+        warn_unconverged(student_name(estimator), estimator.loss_curve_)
 
 
 def keep_student(estimator, net):

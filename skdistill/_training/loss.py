@@ -11,6 +11,9 @@ from torch.nn import functional as F
 # Above, float32 rounds the soft term, which T^2 multiplies, by more than 1e-4.
 HIGH_TEMPERATURE = 10.0
 
+UNLABELLED = -100
+"""In place of a label, it leaves a row without the hard term; torch's ignore_index."""
+
 
 def distillation_loss(
     student_logits: Tensor,
@@ -126,6 +129,7 @@ def stacked_targets(
     ----------
     teacher_logits : Tensor of shape (n_batches, n_students, n_rows, n_classes) or None
     y : Tensor of shape (n_batches, n_students, n_rows), dtype int64
+        Labels. Rows with a negative one have no hard term.
     share : Tensor of shape (n_batches, n_students, n_rows)
         Weight of every row in the loss of its batch.
     n_classes : int
@@ -134,9 +138,10 @@ def stacked_targets(
         Whether some temperature is above `HIGH_TEMPERATURE`.
     """
     share = share.unsqueeze(-1)
-    hard_share = (1 - alpha) * share
-    nothing = hard_share.new_zeros(*y.shape, n_classes)
-    hard = nothing.scatter_(-1, y.unsqueeze(-1), hard_share)
+    y = y.unsqueeze(-1)
+    hard_share = (1 - alpha) * share * (y >= 0)
+    nothing = hard_share.new_zeros(*y.shape[:-1], n_classes)
+    hard = nothing.scatter_(-1, y.clamp(min=0), hard_share)
     if teacher_logits is None:
         return StackedTargets(hard, hard_share, None, None, None, None, hard)
     teacher = teacher_logits / temperature
@@ -259,7 +264,8 @@ class DistillationLoss(nn.Module):
         teacher_logits : Tensor of shape (n_samples, n_classes) or None
             The teacher's logits, not softened. Not read when ``alpha=0``.
         y : Tensor of shape (n_samples,), dtype int64
-            The labels, as class indices. Not read when ``alpha=1``.
+            The labels, as class indices, or -100 in rows that have none: these have no
+            labels' term. Not read when ``alpha=1``.
         sample_weight : Tensor of shape (n_samples,), default=None
             Factors of the rows' losses. They are not normalized here: scale them
             to a mean of one over the whole training set, so that a batch of

@@ -207,6 +207,8 @@ def settled(net):
     net.criterion_.to("cpu")
     net.device = "cpu"
     net.optimizer_.state.clear()
+    if hasattr(net, "classes_inferred_"):  # UNLABELLED is no class
+        net.classes_inferred_ = net.classes_inferred_[net.classes_inferred_ >= 0]
     for epoch in net.history:
         epoch.pop("batches", None)
     return net

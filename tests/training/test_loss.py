@@ -5,6 +5,7 @@ import torch
 from skdistill import DistillationLoss
 from skdistill._training.loss import (
     HIGH_TEMPERATURE,
+    UNLABELLED,
     loss_and_gradient,
     stacked_targets,
 )
@@ -87,14 +88,27 @@ def test_repr_shows_the_settings():
     assert text == "DistillationLoss(temperature=2.0, alpha=0.25)"
 
 
+def test_a_row_without_a_label_has_no_hard_term(batch):
+    z_student, z_teacher, y, _ = map(torch.tensor, batch)
+    z = z_student[:1].requires_grad_()
+    unlabelled = torch.tensor([UNLABELLED])
+    loss = DistillationLoss(2.0, 0.3)(z, z_teacher[:1], unlabelled)
+    soft = DistillationLoss(2.0, 1.0)(z, z_teacher[:1], y[:1])
+    torch.testing.assert_close(loss, 0.3 * soft)
+    assert DistillationLoss(alpha=0.0)(z, None, unlabelled) == 0
+
+
 @pytest.mark.parametrize("high", [False, True])
 @pytest.mark.parametrize("taught", [False, True])
-def test_the_stacked_loss_is_that_of_every_student(taught, high):
+@pytest.mark.parametrize("unlabelled", [False, True])
+def test_the_stacked_loss_is_that_of_every_student(taught, high, unlabelled):
     rng = np.random.default_rng(0)
     n_batches, n_students, n_rows, n_classes = 2, 3, 5, 4
     shape = n_batches, n_students, n_rows
     z_student, z_teacher = 3 * torch.tensor(rng.normal(size=(2, *shape, n_classes)))
     y = torch.tensor(rng.integers(n_classes, size=shape))
+    if unlabelled:
+        y[torch.tensor(rng.random(shape) < 0.4)] = UNLABELLED
     weight = torch.tensor(rng.uniform(size=shape))
     temperatures, alphas = [1.0, 7.0, 1e5 if high else 9.0], [0.0, 0.4, 1.0]
     temperature = torch.tensor(temperatures)[:, None, None]

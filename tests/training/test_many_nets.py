@@ -7,10 +7,13 @@ import torch
 from sklearn.base import clone
 from skorch import NeuralNetClassifier
 from skorch.callbacks import LRScheduler
+from skorch.dataset import ValidSplit
 from torch import nn
+from torch.utils.data import DataLoader
 
 from skdistill import StudentModel, TeacherModel
 from skdistill._training.batches import ShuffledBatches, StackedBatches
+from skdistill._training.loss import UNLABELLED
 from skdistill._training.many_nets import Replica
 from skdistill._training.stackable import why_not_stacked
 from skdistill._training.stacked_modules import StackedLayers, StackedModule, stack
@@ -93,6 +96,30 @@ def test_weights_and_teachers_of_their_own_come_out_as_alone(binary):
         ),
     ]
     assert_as_alone(own_net(StudentModel), X, y, replicas)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{}, {"train_split": ValidSplit(3)}, {"iterator_train": DataLoader}],
+    ids=["plain", "validated", "loader"],
+)
+def test_rows_without_labels_come_out_as_alone(binary, params):
+    X, y = binary
+    rng = np.random.default_rng(0)
+    y = np.where(rng.random(80) < 0.5, UNLABELLED, y)
+    logits = (3 * rng.standard_normal((80, 2))).astype(np.float32)
+    weight = rng.exponential(size=80).astype(np.float32)
+    replicas = [
+        Replica("half", 0, None, weight, logits, 2.0, 0.5),
+        Replica("soft", 1, None, weight, logits, 2.0, 1.0),
+        Replica("rows", 2, np.arange(60), weight[:60], logits[:60], 20.0, 0.2),
+    ]
+    net = own_net(StudentModel).set_params(**params)
+    assert why_not_stacked(net, X) is None
+    assert_as_alone(net, X, y, replicas)
+    alone = train_alone(net, X, y, replicas[0])
+    for fitted in [*train(net, X, y, replicas), alone]:
+        assert fitted.classes_.tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("folds", [1, 2])
