@@ -117,7 +117,6 @@ class DistilledClassifierCV(
         for a GPU if there is one.
     random_state : int, RandomState instance or None, default=None
         Seed of the students, and of every `random_state` of the teacher that is None.
-        Pass an int for the same result on every call.
     verbose : int, default=0
         0 is silent, 1 shows a progress bar, 2 prints skorch's table.
 
