@@ -133,8 +133,9 @@ def fast_states(fit, monkeypatch):
 
 
 def test_a_bar_that_stands_still_shows_no_count(binary, monkeypatch):
-    model = DistilledClassifier(make_pipeline(LogisticRegression()), max_epochs=3)
-    model.set_params(verbose=1, random_state=0)
+    teacher = make_pipeline(LogisticRegression())
+    model = DistilledClassifier(teacher, max_epochs=3, blend=False, random_state=0)
+    model.set_params(verbose=1)
     states = fast_states(lambda: model.fit(*binary), monkeypatch)
     assert states[0] == "teacher Pipeline ..."
     assert [state[:9] for state in states[1:]] == ["student: "] * (len(states) - 1)

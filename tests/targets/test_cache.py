@@ -148,7 +148,7 @@ def test_what_the_teacher_depends_on_is_in_the_key(
 
 def test_another_version_is_another_key(binary, model, teacher, monkeypatch):
     model.fit(*binary)
-    monkeypatch.setattr("skdistill._targets.teacher._VERSIONS", ("another",))
+    monkeypatch.setattr("skdistill._targets.teacher.VERSIONS", ("another",))
     model.fit(*binary)
     assert teacher.n_fits() == 2
 
