@@ -32,7 +32,7 @@ from skdistill import EnsembleTeacher
 from skdistill._targets.cache import content_key
 from tests.nets import CountedTeacher, small_distilled, small_net
 
-GRID = {"temperature": [1.0, 2.0, 3.0, 5.0], "alpha": [0.3, 0.5, 0.9, 1.0]}
+GRID = {"temperature": [1.0, 3.0, 5.0], "alpha": [0.3, 1.0]}
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_a_grid_fits_the_teacher_once_per_fold_and_never_again(
     again = GridSearchCV(model, GRID, cv=5, n_jobs=n_jobs).fit(*binary)
     assert teacher.n_fits() == 6
     plain = GridSearchCV(clone(model).set_params(memory=None), GRID, cv=5).fit(*binary)
-    assert teacher.n_fits() == 6 + 81
+    assert teacher.n_fits() == 6 + 31
     for result in (search, again):
         np.testing.assert_array_equal(
             result.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"]
@@ -69,7 +69,7 @@ def test_a_grid_fits_the_teacher_once_per_fold_and_never_again(
 
 def test_other_searches_find_the_same_folds(binary, model, teacher):
     folds = StratifiedKFold(3)
-    RandomizedSearchCV(model, GRID, n_iter=5, cv=folds, random_state=0).fit(*binary)
+    RandomizedSearchCV(model, GRID, n_iter=4, cv=folds, random_state=0).fit(*binary)
     assert teacher.n_fits() == 4
     GridSearchCV(model, GRID, cv=folds).fit(*binary)
     assert teacher.n_fits() == 4
