@@ -150,6 +150,14 @@ def test_a_teacher_of_networks_counts(binary, monkeypatch):
     assert any("10/13" in state for state in counting)
 
 
+def test_networks_beside_the_teacher_count(binary, monkeypatch):
+    model = DistilledClassifier(LogisticRegression(), max_epochs=3, random_state=0)
+    states = fast_states(lambda: model.set_params(verbose=1).fit(*binary), monkeypatch)
+    assert states[0] == "teacher LogisticRegression ..."
+    assert any(f"{6 * 3}/{6 * 3 + 3}" in state for state in states)
+    assert "21/21" in states[-1]
+
+
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_the_bar_of_a_search_moves(binary, monkeypatch, capfd, n_jobs):
     model = DistilledClassifierCV(

@@ -31,7 +31,6 @@ from tests.nets import (
     small_teacher,
 )
 
-
 HALF = np.arange(80) < 40
 
 
@@ -86,10 +85,10 @@ def test_a_forest_is_calibrated(noisy):
     assert model.peer_weight_ == 0.0
 
 
-def test_the_student_learns_the_logits_over_the_temperature(noisy):
-    X, y = (part[:60] for part in noisy[:2])
+def test_the_student_learns_the_logits_over_the_temperature(binary):
+    X, y = binary
     teacher = LogisticRegression(C=1e4)
-    params = {"hidden_layer_sizes": (64,), "max_epochs": 500, "batch_size": 60}
+    params = {"hidden_layer_sizes": (64,), "max_epochs": 500, "batch_size": 80}
     model = calibrating(teacher, blend=False, alpha=1.0, weight_decay=0.0, **params)
     model.fit(X, y)
     assert model.teacher_temperature_ > 1.2

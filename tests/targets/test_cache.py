@@ -80,6 +80,48 @@ def test_other_searches_find_the_same_folds(binary, model, teacher):
     assert teacher.n_fits() <= 4 + 2 * 3
 
 
+def test_further_teachers_and_peers_are_kept_too(binary, model, teacher, monkeypatch):
+    model.set_params(calibrate="auto", target_cv=3)
+    first = clone(model).fit(*binary)
+    assert teacher.n_fits() == 1 + 3
+    monkeypatch.setattr(EnsembleTeacher, "fit", None)  # by which peers are fitted
+    again = clone(model).set_params(n_jobs=1).fit(*binary)
+    assert teacher.n_fits() == 1 + 3
+    assert again.teacher_temperature_ == first.teacher_temperature_
+    assert again.peer_weight_ == first.peer_weight_
+    np.testing.assert_array_equal(
+        again.predict_proba(binary[0]), first.predict_proba(binary[0])
+    )
+    clone(model).set_params(temperature=7.0, alpha=1.0).fit(*binary)
+    clone(model).set_params(hidden_layer_sizes=(3,), blend=False).fit(*binary)
+    assert teacher.n_fits() == 1 + 3
+
+
+@pytest.mark.parametrize(
+    "params", [{"target_cv": 4}, {"target_cv": None}, {"random_state": 1}]
+)
+def test_other_folds_are_in_the_key(binary, model, teacher, params):
+    model.set_params(calibrate="auto", target_cv=3).fit(*binary)
+    n_fits = teacher.n_fits()
+    again = model.set_params(**params).fit(*binary)
+    assert teacher.n_fits() > n_fits
+    plain = clone(again).set_params(memory=None).fit(*binary)
+    assert again.teacher_temperature_ == plain.teacher_temperature_
+
+
+@pytest.mark.parametrize(
+    "params", [{"hidden_layer_sizes": (3,)}, {"lr": 0.1}, {"max_epochs": 2}]
+)
+def test_peers_depend_on_the_student_and_the_teacher_does_not(
+    binary, model, teacher, params
+):
+    model.set_params(calibrate="auto").fit(*binary)
+    again = clone(model).set_params(**params).fit(*binary)
+    assert teacher.n_fits() == 1 + 5
+    plain = clone(again).set_params(memory=None).fit(*binary)
+    assert again.peer_weight_ == plain.peer_weight_
+
+
 def test_another_process_finds_it(binary, model, teacher, tmp_path):
     fitted = model.fit(*binary)
     path = tmp_path / "model.pickle"
