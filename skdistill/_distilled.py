@@ -6,6 +6,7 @@ from numbers import Integral, Real
 import numpy as np
 from joblib import Memory
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
+from sklearn.utils import indexable
 from skorch import NeuralNet
 
 from skdistill._pickling import VersionedPickleMixin
@@ -323,6 +324,7 @@ class DistilledClassifier(
             X_student, y_index, weight = validate_classification(
                 self, X, y, sample_weight
             )
+            X, sample_weight = indexable(X, sample_weight)
             if soft_targets is not None:
                 soft_targets = checked_soft_targets(
                     soft_targets, len(y_index), self.classes_
