@@ -139,8 +139,8 @@ class EnsembleTeacher(
     >>> from skdistill import EnsembleTeacher
     >>> X, y = make_classification(n_samples=200, random_state=0)
     >>> teacher = EnsembleTeacher(n_estimators=3, max_epochs=10, random_state=0)
-    >>> teacher.fit(X, y).predict(X[:5])
-    array([0, 0, 1, 0, 0])
+    >>> teacher.fit(X, y).score(X, y) > 0.8
+    True
     >>> teacher.predict_logits(X).shape
     (200, 2)
     """

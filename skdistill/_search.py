@@ -180,7 +180,8 @@ class DistilledClassifierCV(
     >>> from skdistill import DistilledClassifierCV
     >>> X, y = make_classification(n_samples=200, random_state=0)
     >>> model = DistilledClassifierCV(
-    ...     RandomForestClassifier(),
+    ...     RandomForestClassifier(n_estimators=20),
+    ...     max_epochs=20,
     ...     temperatures=[1.0, 4.0],
     ...     alphas=[0.0, 0.9],
     ...     scoring="neg_log_loss",

@@ -224,6 +224,8 @@ def teach(estimator, X, X_student, y, fit_params, sample_weight, seeds):
     weights = np.ones(1)
     if _is_calibrated_here(estimator):
         seen = np.concatenate(folds)
+        if sample_weight is not None:
+            seen = seen[sample_weight[seen] > 0]
         weights = fitted_weights(
             [honest[seen] for _, honest in sources],
             index[seen],
@@ -282,7 +284,8 @@ def _folds(estimator, X, y, index, sample_weight, seed):
     """Return the rows that further teachers leave out, of each fold."""
     if estimator.target_cv is not None:
         cv = check_cv(estimator.target_cv, y, classifier=True)
-        folds = [test for _, test in cv.split(X, y)]
+        rows = np.arange(len(y))
+        folds = [rows[test] for _, test in cv.split(X, y)]  # or masks
         times = np.bincount(np.concatenate(folds), minlength=len(y))
         if (times != 1).any():
             row = int((times != 1).argmax())

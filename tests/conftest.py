@@ -1,13 +1,14 @@
 import os
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+# Tiny problems: more threads only wait for each other, in torch and elsewhere.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
 import torch
 from sklearn.datasets import make_blobs, make_classification
 
-# Tiny nets: more threads only wait for each other.
 torch.set_num_threads(1)
 
 

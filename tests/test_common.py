@@ -3,6 +3,7 @@
 import inspect
 
 from sklearn.base import BaseEstimator
+from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skdistill
@@ -22,6 +23,7 @@ ESTIMATORS = [
         hidden_layer_sizes=(16,),
         **TRAINING,
     ),
+    small_distilled(LogisticRegression(), hidden_layer_sizes=(16,), **TRAINING),
     small_search(
         small_teacher(hidden_layer_sizes=(16, 8), **TRAINING),
         hidden_layer_sizes=(16,),

@@ -21,6 +21,8 @@ def tiny(monkeypatch):
     monkeypatch.setattr(
         cli, "QUICK", TINY._replace(title="Tiny quick run", max_rows=60)
     )
+    # What "auto" stands for with so few rows.
+    monkeypatch.setattr("skdistill._training.budget.MAX_EPOCHS", 2)
 
 
 @pytest.fixture
@@ -61,9 +63,20 @@ def test_the_reference_experiment_prints_its_tables_and_draws(
     assert cli.main(["--output-dir", str(tmp_path), "--seeds", "0", "7"]) == 0
 
     out = capsys.readouterr().out
-    assert out.startswith(
-        "Tiny run: 100 training rows, 200 test rows, 12 teachers of 1"
-    )
+    of_recipe, of_defaults = out.split("\n\nDefault settings: ")
+    start = "100 training rows, 200 test rows, 12 teachers of "
+    assert of_recipe.startswith(f"Tiny run: {start}1 epochs")
+    assert of_defaults.startswith(f"{start}auto epochs")
+    for tables in (of_recipe, of_defaults):
+        check_tables(tables)
+
+    image = read_image(tmp_path / "skdistill.png")
+    assert min(image.shape[:2]) > 400
+    assert image[..., :3].std() > 0.05
+    assert (tmp_path / "skdistill.png").stat().st_size > 20_000
+
+
+def check_tables(out):
     lines = {line.split("  ")[0]: line for line in out.splitlines()}
     assert {"0", "7", *MODELS.values()} <= set(lines)
     assert lines["7"].count("±") == 4
@@ -72,10 +85,10 @@ def test_the_reference_experiment_prints_its_tables_and_draws(
     assert "recovery, the ratio of the two: " in out
     assert "compression: 559,896 / 3,490 = 160x" in out
 
-    image = read_image(tmp_path / "skdistill.png")
-    assert min(image.shape[:2]) > 400
-    assert image[..., :3].std() > 0.05
-    assert (tmp_path / "skdistill.png").stat().st_size > 20_000
+
+def test_the_defaults_run_beside_a_quick_run_too():
+    _, plans = cli.parse_options(["--quick"])
+    assert [plan.title for plan in plans] == ["Tiny quick run", "Default settings"]
 
 
 def test_the_same_seeds_give_the_same_figures(tmp_path, capsys):
@@ -107,9 +120,11 @@ def test_temperature_and_alpha_reach_the_distilled_students(
         "2",
     ]
     assert cli.main([*options, "--output-dir", str(tmp_path)]) == 0
-    assert [model.alpha for model in fitted] == [0, 0, 0.4, 0.4]
-    assert [model.temperature for model in fitted[2:]] == [5, 5]
-    assert [model.random_state for model in fitted] == [0, 1, 0, 1]
+    # With the reference recipe, and with the defaults.
+    assert [model.alpha for model in fitted] == [0, 0, 0.4, 0.4] * 2
+    assert {model.temperature for model in fitted if model.alpha} == {5}
+    assert [model.random_state for model in fitted] == [0, 1] * 4
+    assert [model.max_epochs for model in fitted] == [3] * 4 + ["auto"] * 4
 
 
 def test_without_matplotlib_it_names_the_extra_and_goes_on(
@@ -163,14 +178,14 @@ def run_on(table, folder, *options, target="kind"):
 
 
 def test_a_table_of_all_kinds_of_columns(table, tmp_path, capsys):
-    epochs = TINY._replace(student_epochs=40, teacher_epochs=15)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cli, "REFERENCE", epochs)
+        patch.setattr("skdistill._training.budget.MAX_EPOCHS", 40)
         assert run_on(table, tmp_path, "--seeds", "0", "1") == 0
 
     out = capsys.readouterr().out
     assert "Dropped 2 of 150 rows, which have no 'kind'." in out
-    assert "119 training rows, 29 test rows" in out
+    assert "Default settings: 119 training rows, 29 test rows" in out
+    assert "Tiny run" not in out
     assert "and over the splits, allowing for shared rows" in out
     assert read_image(tmp_path / "skdistill.png").std() > 0.05
 
@@ -208,7 +223,7 @@ def test_the_saved_student_predicts_the_labels_of_the_file(
 def test_quick_takes_a_sample_of_the_table(table, tmp_path, capsys):
     assert run_on(table, tmp_path, "--quick", "--seeds", "0") == 0
     out = capsys.readouterr().out
-    assert "Tiny quick run: 48 training rows, 12 test rows" in out
+    assert "Default settings: 48 training rows, 12 test rows" in out
 
 
 # --- Errors, before any training ----------------------------------------------------

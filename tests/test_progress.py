@@ -133,8 +133,9 @@ def fast_states(fit, monkeypatch):
 
 
 def test_a_bar_that_stands_still_shows_no_count(binary, monkeypatch):
-    model = DistilledClassifier(make_pipeline(LogisticRegression()), max_epochs=3)
-    model.set_params(verbose=1, random_state=0)
+    teacher = make_pipeline(LogisticRegression())
+    model = DistilledClassifier(teacher, max_epochs=3, blend=False, random_state=0)
+    model.set_params(verbose=1)
     states = fast_states(lambda: model.fit(*binary), monkeypatch)
     assert states[0] == "teacher Pipeline ..."
     assert [state[:9] for state in states[1:]] == ["student: "] * (len(states) - 1)
@@ -147,6 +148,14 @@ def test_a_teacher_of_networks_counts(binary, monkeypatch):
     states = fast_states(lambda: model.fit(*binary), monkeypatch)
     counting = [state for state in states if state.startswith("teacher:")]
     assert any("10/13" in state for state in counting)
+
+
+def test_networks_beside_the_teacher_count(binary, monkeypatch):
+    model = DistilledClassifier(LogisticRegression(), max_epochs=3, random_state=0)
+    states = fast_states(lambda: model.set_params(verbose=1).fit(*binary), monkeypatch)
+    assert states[0] == "teacher LogisticRegression ..."
+    assert any(f"{6 * 3}/{6 * 3 + 3}" in state for state in states)
+    assert "21/21" in states[-1]
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])

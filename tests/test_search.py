@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Perceptron
-from sklearn.metrics import make_scorer
+from sklearn.metrics import get_scorer, make_scorer
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
@@ -224,6 +224,108 @@ def test_candidates_are_like_fits_of_their_own(binary):
         assert (estimator.teacher_ is None) == (estimator.alpha == 0)
         assert estimator.classes_.tolist() == [0, 1]
     assert type(model.best_estimator_) is DistilledClassifier
+
+
+# --- Calibrated, blended and out of fold ----------------------------------------------
+
+AUTO = {"calibrate": "auto", "scoring": "neg_log_loss"}
+
+
+@pytest.mark.parametrize(
+    ("teacher", "params"),
+    [
+        (LogisticRegression(), {}),
+        (LogisticRegression(), {"blend": False}),
+        (LogisticRegression(), {"target_cv": 3}),
+        (LogisticRegression(), {"target_cv": 3, "calibrate": False}),
+        (RandomForestClassifier(n_estimators=5), {}),
+        (small_teacher(calibrate="auto"), {}),
+        (small_teacher(calibrate="auto", averaging="proba"), {"target_cv": 2}),
+        (small_teacher(calibrate=False), {}),
+    ],
+    ids=[
+        "blended",
+        "calibrated",
+        "unseen",
+        "unseen only",
+        "forest",
+        "ensemble",
+        "unseen ensemble",
+        "plain ensemble",
+    ],
+)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_teaching_is_that_of_grid_search(blobs, teacher, params, weighted):
+    X, y = blobs
+    weight = np.linspace(0, 2, len(y)) if weighted else None
+    model = small_search(teacher, **{**AUTO, **params})
+    plain = grid_search(model).fit(X, y, sample_weight=weight)
+    model.fit(X, y, sample_weight=weight)
+    assert_same_results(model, plain)
+    np.testing.assert_array_equal(model.predict_proba(X), plain.predict_proba(X))
+    for name in ("teacher_temperature_", "peer_weight_"):
+        found = getattr(model.best_estimator_, name)
+        assert found == getattr(plain.best_estimator_, name)
+
+
+@pytest.mark.parametrize("teacher", [LogisticRegression(), small_teacher()])
+def test_jobs_do_not_change_how_is_taught(binary, teacher):
+    model = small_search(teacher, **AUTO, target_cv=2)
+    alone, spread = (
+        clone(model).set_params(n_jobs=n_jobs).fit(*binary) for n_jobs in (1, 2)
+    )
+    assert_same_results(alone, spread, tolerance=1e-6)
+    assert_same_results(spread, grid_search(model).fit(*binary))
+
+
+def test_further_teachers_are_fitted_once_per_fold(binary, tmp_path):
+    teacher = CountedTeacher(tmp_path / "log.txt")
+    model = small_search(teacher, refit=False, **AUTO).fit(*binary)
+    assert teacher.n_fits() == 3 * (1 + 5)
+    assert model.engine_ == {"teachers": "joblib", "students": "vectorized"}
+
+
+@pytest.mark.parametrize(
+    "teacher",
+    [LogisticRegression(), small_teacher(max_epochs="auto", calibrate="auto")],
+    ids=["linear", "ensemble"],
+)
+def test_a_budget_is_that_of_the_fold(binary, monkeypatch, teacher):
+    """Folds of other sizes are trained for other numbers of epochs."""
+    monkeypatch.setattr("skdistill._training.budget.MIN_EPOCHS", 1)
+    monkeypatch.setattr("skdistill._students.network.STUDENT_STEPS", 12)
+    monkeypatch.setattr("skdistill._ensemble_members.MEMBER_STEPS", 12)
+    rows, seen = np.arange(80), []
+
+    def look(estimator, X, y):
+        seen.append((estimator.n_iter_, estimator.student_.optimizer__weight_decay))
+        return get_scorer("neg_log_loss")(estimator, X, y)
+
+    model = small_search(teacher, **{**AUTO, "scoring": look})
+    model.set_params(max_epochs="auto", weight_decay="auto")
+    model.set_params(cv=[(rows[n:], rows[:n]) for n in (60, 32, 31)])
+    assert_same_results(model.fit(*binary), grid_search(model).fit(*binary))
+    # Of 2, 3 and 4 batches.
+    assert set(seen) == {(6, 1 / 16), (4, 1 / 64), (3, 1 / 64)}
+
+
+def test_folds_that_lack_a_class_are_taught_apart(blobs):
+    X, y = blobs
+    groups = np.where(y == "a", 0, np.arange(len(y)) % 2 + 1)
+    model = small_search(LogisticRegression(), cv=LeaveOneGroupOut(), calibrate="auto")
+    plain = grid_search(model).fit(X, y, groups=groups)
+    assert_same_results(model.fit(X, y, groups=groups), plain)
+
+
+@pytest.mark.parametrize("of_teacher", [True, False])
+def test_random_states_start_anew_for_further_teachers(binary, of_teacher):
+    state = np.random.RandomState(7)
+    model = small_search(RandomForestClassifier(n_estimators=5), **AUTO)
+    model.set_params(
+        **{"teacher__random_state" if of_teacher else "random_state": state}
+    )
+    plain = grid_search(model).fit(*binary)
+    assert_same_results(model.fit(*binary), plain)
 
 
 # --- At the price of a few fits -------------------------------------------------------

@@ -57,7 +57,8 @@ def test_numbers_mean_what_they_say():
 
 def test_estimators_train_for_their_budget(binary, monkeypatch):
     monkeypatch.setattr("skdistill._training.budget.MAX_EPOCHS", 7)
-    model = small_distilled(small_teacher(**AUTO), **AUTO).fit(*binary)
+    teacher = small_teacher(max_epochs="auto", batch_size="auto")
+    model = small_distilled(teacher, **AUTO).fit(*binary)
     assert model.n_iter_ == len(model.teacher_.estimators_[0].history) == 7
     assert model.student_.batch_size == 64
 
