@@ -624,6 +624,7 @@ def test_further_rows_have_the_names_of_the_others(binary):
     model = small_distilled(LogisticRegression(), transfer=MixupTransfer())
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # of scikit-learn, on rows without names
+        warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(X, y)
 
 
