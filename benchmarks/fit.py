@@ -14,7 +14,7 @@ from skorch import NeuralNetClassifier
 from timing import RESULTS, in_turn, ratio, table, write
 from torch import nn
 
-from skdistill import EnsembleTeacher, TeacherModel
+from skdistill import TeacherModel, reference_recipe
 
 N_EPOCHS = 3
 N_ROUNDS = 5
@@ -32,9 +32,9 @@ def data(n_rows):
 
 
 def ensemble(X, y, n_members, n_epochs, engine="auto"):
-    EnsembleTeacher(
-        n_estimators=n_members, max_epochs=n_epochs, engine=engine, random_state=0
-    ).fit(X, y)
+    teacher = reference_recipe().teacher
+    teacher.set_params(n_estimators=n_members, max_epochs=n_epochs, engine=engine)
+    teacher.set_params(random_state=0).fit(X, y)
 
 
 def skorch_fits(X, y, n_members, n_epochs):

@@ -5,6 +5,7 @@
 writes docs/benchmarks/search.md and search.png.
 """
 
+import inspect
 import tempfile
 import time
 
@@ -14,12 +15,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from timing import RESULTS, ratio, table, write
 
-from skdistill import (
-    DistilledClassifier,
-    DistilledClassifierCV,
-    EnsembleTeacher,
-    SearchDisplay,
-)
+from skdistill import DistilledClassifierCV, SearchDisplay, reference_recipe
 
 TEMPERATURES = [1.0, 2.0, 3.0, 5.0]
 ALPHAS = [0.3, 0.5, 0.7, 0.9]
@@ -30,9 +26,7 @@ N_ROUNDS = 3
 
 
 def model(engine="auto", memory=None):
-    return DistilledClassifier(
-        EnsembleTeacher(engine=engine), memory=memory, random_state=0
-    )
+    return reference_recipe(memory=memory, random_state=0, teacher__engine=engine)
 
 
 def seconds(function):
@@ -66,12 +60,13 @@ def by_memory(X, y):
 
 
 def by_cv(X, y):
+    of_recipe = model().get_params(deep=False)
+    shared = inspect.signature(DistilledClassifierCV).parameters.keys() & of_recipe
     search = DistilledClassifierCV(
-        EnsembleTeacher(),
+        **{name: of_recipe[name] for name in shared - {"n_jobs"}},
         temperatures=TEMPERATURES,
         alphas=ALPHAS,
         cv=FOLDS,
-        random_state=0,
     )
     return seconds(lambda: search.fit(X, y))
 
