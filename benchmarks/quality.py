@@ -39,6 +39,7 @@ from skdistill._students.network import student_budget, unfitted_student
 from skdistill._targets.logits import proba_to_logits
 from skdistill._targets.out_of_fold import fitted_weights, stratified_folds
 from skdistill._targets.teacher import taught
+from skdistill._teaching import NOISY
 from skdistill._training.many_nets import Replica, train_stacked
 from skdistill._training.nets import net_logits
 
@@ -89,7 +90,8 @@ VARIANTS = [
     ),
     Variant("calibrate=False", "raw"),
     Variant("blend=False", "calibrated"),
-    Variant("target_cv", "out of fold"),
+    Variant("target_cv=None", "in sample"),
+    Variant("target_cv=5", "out of fold"),
     *[Variant(f"temperature={t:g}", temperature=t) for t in (1.0, 5.0)],
     *[Variant(f"alpha={a:g}", alpha=a) for a in (0.3, 0.7, 1.0)],
     *[
@@ -213,8 +215,14 @@ def targets_of(kind, teacher, said, peers, y):
     if kind != "calibrated" and teacher != "EnsembleTeacher":
         sources.append(peers)
     weights = fitted_weights([source.out_of_fold for source in sources], y)
-    which = 1 if kind == "out of fold" else 0
-    return sum(w * source[which] for w, source in zip(weights, sources, strict=True))
+    own, honest = (
+        sum(w * source[which] for w, source in zip(weights, sources, strict=True))
+        for which in (0, 1)
+    )
+    is_noisy = (honest.argmax(axis=1) != y).mean() > NOISY
+    if kind == "in sample" or not (kind == "out of fold" or is_noisy):
+        return own
+    return honest
 
 
 # --- Students -----------------------------------------------------------------------

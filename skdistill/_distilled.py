@@ -108,10 +108,12 @@ class DistilledClassifier(
         log-loss of the sum, for rows that neither was fitted on [4]_: a teacher that
         knows less than the networks has little. "auto" does so wherever the teacher is
         calibrated here and `student` is None; elsewhere True is an error.
-    target_cv : int, cross-validation generator or iterable, default=None
+    target_cv : int, cross-validation generator, iterable or None, default="auto"
         Folds for soft targets from teachers that were fitted without the row's fold,
-        for a teacher that hands back the labels of its rows. Others teach more by what
-        they say of these. The folds serve `calibrate`, too.
+        as for a teacher that hands back the labels of its rows. They serve `calibrate`,
+        too. "auto" takes the out-of-fold logits that calibration has anyway, if they
+        are wrong about more than a tenth of the rows: such labels are noise, which a
+        teacher knows by heart. None takes what the teacher says of its own rows.
     transfer : object with a `sample` method, default=None
         What makes further rows for the fitted teacher to label, such as
         `MixupTransfer` [5]_. They have no labels' term, and "auto" counts them. Where a
@@ -151,6 +153,8 @@ class DistilledClassifier(
         1.0 where this fit calibrated none.
     peer_weight_ : float
         What the logits that `blend` adds were multiplied by; 0.0 without.
+    out_of_fold_ : bool
+        Whether the student learned from out-of-fold logits.
     student_ : skorch.NeuralNetClassifier
         The fitted net. It works on its own, on float32 arrays, and predicts indices
         into `classes_`. It is on the CPU and keeps no optimizer state.
@@ -235,7 +239,7 @@ class DistilledClassifier(
         ],
         "calibrate": ["boolean", StrOptions({"auto"})],
         "blend": ["boolean", StrOptions({"auto"})],
-        "target_cv": ["cv_object", None],
+        "target_cv": ["cv_object", StrOptions({"auto"})],
         "transfer": [HasMethods(["sample"]), None],
         "transfer_share": [Interval(Real, 0, 1, closed="neither")],
         "n_jobs": [Integral, None],
@@ -260,7 +264,7 @@ class DistilledClassifier(
         weight_decay="auto",
         calibrate="auto",
         blend="auto",
-        target_cv=None,
+        target_cv="auto",
         transfer=None,
         transfer_share=0.5,
         memory=None,

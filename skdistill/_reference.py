@@ -25,6 +25,8 @@ STUDENT = {
     "batch_size": 64,
     "weight_decay": 1e-4,
     "calibrate": False,
+    "blend": False,
+    "target_cv": None,
 }
 
 

@@ -106,7 +106,7 @@ class DistilledClassifierCV(
         Whether the teacher is calibrated, on the training rows of each fold.
     blend : bool or "auto", default="auto"
         Whether networks like the student share in teaching.
-    target_cv : int, cross-validation generator or iterable, default=None
+    target_cv : int, cross-validation generator, iterable or None, default="auto"
         Folds, within the training rows of each fold, for out-of-fold soft targets.
     transfer : object with a `sample` method, default=None
         What makes further rows for the teacher to label, of the training rows.
@@ -237,7 +237,7 @@ class DistilledClassifierCV(
         weight_decay="auto",
         calibrate="auto",
         blend="auto",
-        target_cv=None,
+        target_cv="auto",
         transfer=None,
         transfer_share=0.5,
         device="cpu",

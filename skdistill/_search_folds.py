@@ -27,6 +27,7 @@ from skdistill._teaching import (
     chosen_teacher,
     further_rows,
     keep_lesson,
+    plain_lesson,
     seeds_of,
     teach,
 )
@@ -294,10 +295,15 @@ def _fold_teachers(model, data, y, folds, seeds, bar):
         )
         teachers = fitted_on_subsets(teacher, data.X_student, y, subsets, model)
         if teachers is not None:
-            taught = [
-                Lesson(t, teacher_logits(t, data.of_teacher(rows)[0], classes))
-                for t, rows in zip(teachers, folds, strict=True)
-            ]
+            taught = []
+            for fitted, subset, rows in zip(teachers, subsets, folds, strict=True):
+                logits = teacher_logits(fitted, data.of_teacher(rows)[0], classes)
+                if fitted.oof_logits_ is not None:
+                    honest = np.full_like(logits, np.nan)
+                    honest[np.isin(rows, subset["rows"])] = fitted.oof_logits_
+                    fitted.oof_logits_ = honest  # as a fit of its own has it
+                weight = data.weight_of(rows, data.sample_weight)
+                taught.append(plain_lesson(model, fitted, logits, y[rows], weight))
             return taught, "vectorized"
     taught = []
     for n, rows in enumerate(folds, 1):

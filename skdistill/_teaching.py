@@ -8,12 +8,13 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import check_cv
+from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.validation import validate_data
 
 from skdistill._ensemble import EnsembleTeacher
-from skdistill._sklearn import _routing_enabled
+from skdistill._sklearn import BaseSearchCV, _routing_enabled
 from skdistill._students.network import NETWORK_PARAMETERS, student_budget
 from skdistill._targets.cache import computed_once, content_key
 from skdistill._targets.logits import teacher_logits
@@ -33,6 +34,8 @@ from skdistill._training.loss import UNLABELLED
 from skdistill._validation import draw_seeds, n_weighty
 
 N_CALIBRATION_FOLDS = 5
+NOISY = 0.1
+"""Share of rows that may be wrong out of fold before "auto" learns from there."""
 N_PEERS = 6
 """As many as an ensemble has folds, so that each row is left out by one."""
 
@@ -67,10 +70,10 @@ def check_teaching(estimator, soft_targets=None):
         what = "soft_targets, which come from no teacher"
     elif isinstance(estimator.teacher, FrozenEstimator):
         what = "a FrozenEstimator, which may have seen all rows"
-    if what is not None and estimator.target_cv is not None:
+    if what is not None and _has_folds(estimator):
         raise ValueError(
-            f"The 'target_cv' parameter must be None with {what}: it fits the teacher "
-            "anew without each of the folds."
+            f"The 'target_cv' parameter must be 'auto' or None with {what}: it fits "
+            "the teacher anew without each of the folds."
         )
     calibrated = soft_targets is None and calibrates_itself(estimator.teacher)
     if what is not None and estimator.calibrate is True and not calibrated:
@@ -97,14 +100,15 @@ def check_teaching(estimator, soft_targets=None):
 class Lesson(NamedTuple):
     """What a student learns from: the teacher's logits over a temperature, and peers'.
 
-    `logits` are ``teacher's / temperature + peer_weight * peers'``. Without peers,
-    these are None.
+    `logits` are ``teacher's / temperature + peer_weight * peers'``; `out_of_fold` is
+    whether these are of models that left out the row. Without peers, they are None.
     """
 
     teacher: object = None
     logits: np.ndarray | None = None
     temperature: float = 1.0
     peer_weight: float = 0.0
+    out_of_fold: bool = False
     peers: object = None
 
     def logits_of(self, rows, classes):
@@ -175,6 +179,7 @@ def keep_lesson(estimator, lesson):
     estimator.teacher_ = lesson.teacher
     estimator.teacher_temperature_ = lesson.temperature
     estimator.peer_weight_ = lesson.peer_weight
+    estimator.out_of_fold_ = lesson.out_of_fold
 
 
 def teach(estimator, X, X_student, y, fit_params, sample_weight, seeds):
@@ -216,7 +221,7 @@ def teach(estimator, X, X_student, y, fit_params, sample_weight, seeds):
         n_jobs=estimator.n_jobs,
     )
     if not folds:
-        return Lesson(teacher, logits)
+        return plain_lesson(estimator, teacher, logits, index, sample_weight)
     sources, peers = [(logits, out_of_fold)], None
     if _blends(estimator):
         peers = _peers(estimator, X_student, index, sample_weight, seeds.others)
@@ -231,12 +236,71 @@ def teach(estimator, X, X_student, y, fit_params, sample_weight, seeds):
             index[seen],
             None if sample_weight is None else sample_weight[seen],
         )
-    which = 1 if estimator.target_cv is not None else 0
-    logits = sum(w * s[which] for w, s in zip(weights, sources, strict=True))
-    peer_weight = float(weights[1]) if len(weights) > 1 else 0.0
-    return Lesson(
-        teacher, logits.astype(np.float32), float(1 / weights[0]), peer_weight, peers
+    logits, honest = (
+        sum(w * z for w, z in zip(weights, of_sources, strict=True)).astype(np.float32)
+        for of_sources in zip(*sources, strict=True)
     )
+    is_honest = _has_folds(estimator) or _prefers(
+        estimator, honest, index, sample_weight
+    )
+    return Lesson(
+        teacher,
+        honest if is_honest else logits,
+        float(1 / weights[0]),
+        float(weights[1]) if len(weights) > 1 else 0.0,
+        is_honest,
+        peers,
+    )
+
+
+def plain_lesson(estimator, teacher, logits, index, sample_weight):
+    """Return what a teacher teaches that is neither calibrated here nor blended.
+
+    Parameters
+    ----------
+    estimator : DistilledClassifier
+    teacher : classifier
+        Fitted.
+    logits : ndarray of shape (n_samples, n_classes)
+        The teacher's.
+    index : ndarray of shape (n_samples,)
+        The labels, as indices of classes.
+    sample_weight : ndarray of shape (n_samples,) or None
+    """
+    honest = _out_of_fold_of(teacher)
+    if honest is None or not _prefers(estimator, honest, index, sample_weight):
+        return Lesson(teacher, logits)
+    return Lesson(teacher, honest, out_of_fold=True)
+
+
+def _out_of_fold_of(teacher):
+    """Return what an EnsembleTeacher said of rows out of fold, or None."""
+    while True:
+        match teacher:
+            case Pipeline():
+                teacher = teacher.steps[-1][1]
+            case BaseSearchCV():
+                teacher = teacher.best_estimator_
+            case EnsembleTeacher():
+                return teacher.oof_logits_
+            case _:
+                return None
+
+
+def _prefers(estimator, honest, index, sample_weight):
+    """Tell whether "auto" takes out-of-fold logits for soft targets.
+
+    Where they are often wrong, labels are noise for the most part, and what a teacher
+    says of rows that it was fitted on is that noise.
+    """
+    if not isinstance(estimator.target_cv, str):
+        return False
+    known = np.isfinite(honest).all(axis=1)
+    if sample_weight is not None:
+        known &= sample_weight > 0
+    wrong = honest[known].argmax(axis=1) != index[known]
+    weight = None if sample_weight is None else sample_weight[known]
+    return bool(np.average(wrong, weights=weight) > NOISY)
 
 
 def _peers(estimator, X, y, sample_weight, seed):
@@ -266,7 +330,13 @@ def _peers(estimator, X, y, sample_weight, seed):
 
 def asks_others(estimator):
     """Tell whether, beside its teacher, `estimator` fits others on part of the rows."""
-    return estimator.target_cv is not None or _is_calibrated_here(estimator)
+    return _has_folds(estimator) or _is_calibrated_here(estimator)
+
+
+def _has_folds(estimator):
+    """Tell whether the user has given the folds of `target_cv`."""
+    cv = estimator.target_cv
+    return cv is not None and not isinstance(cv, str)
 
 
 def _is_calibrated_here(estimator):
@@ -282,7 +352,7 @@ def _blends(estimator):
 
 def _folds(estimator, X, y, index, sample_weight, seed):
     """Return the rows that further teachers leave out, of each fold."""
-    if estimator.target_cv is not None:
+    if _has_folds(estimator):
         cv = check_cv(estimator.target_cv, y, classifier=True)
         rows = np.arange(len(y))
         folds = [rows[test] for _, test in cv.split(X, y)]  # or masks

@@ -41,6 +41,7 @@ SMALL_STUDENT = {
     "batch_size": 16,
     "weight_decay": 1e-4,
     "calibrate": False,
+    "target_cv": None,
     "random_state": 0,
 }
 
