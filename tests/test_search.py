@@ -242,6 +242,8 @@ AUTO = {"calibrate": "auto", "scoring": "neg_log_loss"}
         (small_teacher(calibrate="auto"), {}),
         (small_teacher(calibrate="auto", averaging="proba"), {"target_cv": 2}),
         (small_teacher(calibrate=False), {}),
+        (LogisticRegression(), {"target_cv": "auto"}),
+        (small_teacher(calibrate="auto"), {"target_cv": "auto"}),
     ],
     ids=[
         "blended",
@@ -252,18 +254,22 @@ AUTO = {"calibrate": "auto", "scoring": "neg_log_loss"}
         "ensemble",
         "unseen ensemble",
         "plain ensemble",
+        "auto",
+        "auto ensemble",
     ],
 )
 @pytest.mark.parametrize("weighted", [False, True])
 def test_teaching_is_that_of_grid_search(blobs, teacher, params, weighted):
     X, y = blobs
+    if params.get("target_cv") == "auto":
+        y = np.roll(y, 7)  # so that it learns out of fold
     weight = np.linspace(0, 2, len(y)) if weighted else None
     model = small_search(teacher, **{**AUTO, **params})
     plain = grid_search(model).fit(X, y, sample_weight=weight)
     model.fit(X, y, sample_weight=weight)
     assert_same_results(model, plain)
     np.testing.assert_array_equal(model.predict_proba(X), plain.predict_proba(X))
-    for name in ("teacher_temperature_", "peer_weight_"):
+    for name in ("teacher_temperature_", "peer_weight_", "out_of_fold_"):
         found = getattr(model.best_estimator_, name)
         assert found == getattr(plain.best_estimator_, name)
 

@@ -381,6 +381,43 @@ def test_the_student_learns_what_is_said_of_unseen_rows(binary):
     np.testing.assert_allclose(model.predict_proba(X), expected, atol=0.03)
 
 
+@pytest.mark.parametrize(
+    "teacher",
+    [
+        RandomForestClassifier(n_estimators=20),
+        small_teacher(calibrate="auto", max_epochs=40),
+        make_pipeline(StandardScaler(), small_teacher(calibrate=True, max_epochs=40)),
+    ],
+)
+def test_it_learns_out_of_fold_where_labels_are_noise(noisy, blobs, teacher):
+    model = calibrating(teacher, target_cv="auto", blend=False)
+    X, y, _, _ = noisy
+    assert model.fit(X, y).out_of_fold_
+    assert not model.set_params(target_cv=None).fit(X, y).out_of_fold_
+    # A forest has it right of nearly every row that it was fitted on.
+    assert not model.set_params(target_cv="auto").fit(*blobs).out_of_fold_
+
+
+def test_rows_of_weight_0_do_not_make_labels_noise(noisy, blobs):
+    X, y = blobs
+    lies = np.roll(y, 7)
+    model = calibrating(LogisticRegression(), target_cv="auto")
+    both, labels = np.r_[X, X], np.r_[y, lies]
+    assert model.fit(both, labels).out_of_fold_
+    assert not model.fit(
+        both, labels, sample_weight=np.r_[y != "", y == ""]
+    ).out_of_fold_
+
+
+@pytest.mark.parametrize("teacher", [EnsembleTeacher(calibrate=False), None])
+def test_without_out_of_fold_logits_there_is_no_choice(noisy, teacher):
+    X, y, _, _ = noisy
+    fitted = small_teacher(calibrate="auto", random_state=0).fit(X, y)
+    given = FrozenEstimator(fitted) if teacher is None else small_teacher()
+    model = calibrating(given, target_cv="auto", calibrate=False)
+    assert not model.fit(X, y).out_of_fold_
+
+
 def test_its_folds_serve_calibration_too(binary, teacher, n_ensembles):
     model = calibrating(teacher, target_cv=3).fit(*binary)
     assert teacher.n_fits() == 1 + 3
