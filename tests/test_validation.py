@@ -72,7 +72,7 @@ def test_the_teacher_alone_may_be_unscaled(binary):
     assert one_message(model.fit, X * 1e6, y).startswith("EnsembleTeacher")
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore:Training of")
 @pytest.mark.parametrize(
     "model",
     [

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import sklearn
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import get_scorer, log_loss, make_scorer
 from sklearn.model_selection import (
@@ -126,6 +127,7 @@ def test_weights_that_arrive_are_not_warned_about(data, routing):
     named = Weighing().set_fit_request(weights="sample_weight", number=True)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ConvergenceWarning)
         small_distilled(in_pipe).fit(X, y, sample_weight=np.ones(80), w=weight)
         small_distilled(named).fit(X, y, sample_weight=weight, number=7)
         small_distilled(teacher).fit(X, y, sample_weight=weight, w=weight)
@@ -283,6 +285,7 @@ def test_further_metadata_go_to_the_teacher_as_they_are(data, seen):
     pipe = make_pipeline(StandardScaler(), Noting())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ConvergenceWarning)
         small_distilled(pipe).fit(
             X, y, sample_weight=np.ones(80), noting__sample_weight=weight
         )
@@ -306,6 +309,7 @@ def test_groups_of_a_search_reach_a_teacher_that_takes_them(data, seen):
     for without in (teacher.set_params(cv=3), LogisticRegression(), small_teacher()):
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # as of groups that a splitter ignores
+            warnings.simplefilter("ignore", ConvergenceWarning)
             small_search(without, **params).fit(X, y, groups=groups)
 
 
