@@ -615,6 +615,7 @@ def page(results):
         f"**Where it does not help:** {lost or 'nowhere here'}.",
         "## Over all tables: one change at a time",
         f"Mean ECE of the strong baseline: {100 * baseline.ECE.mean():.1f} %.",
+        "A variant with fewer pairs was not run on all of the tables.",
         summary(students),
         "## The teachers",
         summary(teachers),
