@@ -1,12 +1,13 @@
 """Which teacher an estimator has, and how its student is taught by it."""
 
 import warnings
+from copy import deepcopy
 from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import check_cv
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
@@ -19,8 +20,8 @@ from skdistill._students.network import NETWORK_PARAMETERS, student_budget
 from skdistill._targets.cache import computed_once, content_key
 from skdistill._targets.logits import teacher_logits
 from skdistill._targets.out_of_fold import (
-    calibrates_itself,
     fitted_weights,
+    innermost,
     stratified_folds,
 )
 from skdistill._targets.teacher import (
@@ -68,14 +69,14 @@ def check_teaching(estimator, soft_targets=None):
     what = None
     if soft_targets is not None:
         what = "soft_targets, which come from no teacher"
-    elif isinstance(estimator.teacher, FrozenEstimator):
+    elif innermost(estimator.teacher)[1]:
         what = "a FrozenEstimator, which may have seen all rows"
     if what is not None and _has_folds(estimator):
         raise ValueError(
             f"The 'target_cv' parameter must be 'auto' or None with {what}: it fits "
             "the teacher anew without each of the folds."
         )
-    calibrated = soft_targets is None and calibrates_itself(estimator.teacher)
+    calibrated = soft_targets is None and _calibrates_itself(estimator.teacher)
     if what is not None and estimator.calibrate is True and not calibrated:
         raise ValueError(
             f"The 'calibrate' parameter cannot be True with {what}: it fits the "
@@ -240,6 +241,8 @@ def teach(estimator, X, X_student, y, fit_params, sample_weight, seeds):
         sum(w * z for w, z in zip(weights, of_sources, strict=True)).astype(np.float32)
         for of_sources in zip(*sources, strict=True)
     )
+    # Of the only row of a class, nobody can say anything without having seen it.
+    honest = np.where(np.isnan(honest), logits, honest)
     is_honest = _has_folds(estimator) or _prefers(
         estimator, honest, index, sample_weight
     )
@@ -341,8 +344,16 @@ def _has_folds(estimator):
 
 def _is_calibrated_here(estimator):
     teacher = chosen_teacher(estimator)
-    frozen = isinstance(teacher, FrozenEstimator)
-    return bool(estimator.calibrate) and not (frozen or calibrates_itself(teacher))
+    is_done = innermost(teacher)[1] or _calibrates_itself(teacher)
+    return bool(estimator.calibrate) and not is_done
+
+
+def _calibrates_itself(teacher):
+    """Tell whether a teacher's logits are calibrated already, out of fold."""
+    model, _ = innermost(teacher)
+    if isinstance(model, EnsembleTeacher):
+        return bool(model.calibrate) and model.n_estimators > 1
+    return isinstance(model, CalibratedClassifierCV)
 
 
 def _blends(estimator):
@@ -353,7 +364,8 @@ def _blends(estimator):
 def _folds(estimator, X, y, index, sample_weight, seed):
     """Return the rows that further teachers leave out, of each fold."""
     if _has_folds(estimator):
-        cv = check_cv(estimator.target_cv, y, classifier=True)
+        # A copy, whose RandomState starts anew for each fold of a search.
+        cv = check_cv(deepcopy(estimator.target_cv), y, classifier=True)
         rows = np.arange(len(y))
         folds = [rows[test] for _, test in cv.split(X, y)]  # or masks
         times = np.bincount(np.concatenate(folds), minlength=len(y))

@@ -284,6 +284,13 @@ def test_jobs_do_not_change_how_is_taught(binary, teacher):
     assert_same_results(spread, grid_search(model).fit(*binary))
 
 
+def test_batches_may_be_larger_than_the_table(binary):
+    """Dropout is drawn for a batch, whether a fold is in a stack or alone."""
+    teacher = small_teacher(batch_size=256, dropout=0.5)
+    model = small_search(teacher, scoring="neg_log_loss").fit(*binary)
+    assert_same_results(model, grid_search(model).fit(*binary), tolerance=1e-6)
+
+
 def test_further_teachers_are_fitted_once_per_fold(binary, tmp_path):
     teacher = CountedTeacher(tmp_path / "log.txt")
     model = small_search(teacher, refit=False, **AUTO).fit(*binary)

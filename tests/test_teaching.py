@@ -491,6 +491,36 @@ def test_a_single_row_of_each_class_will_do(binary):
 # --- At home --------------------------------------------------------------------------
 
 
+def test_the_only_row_of_a_class_does_not_spoil_noise(binary):
+    X, _ = binary
+    y = np.random.default_rng(0).integers(2, size=len(X))
+    y[0] = 2
+    model = calibrating(RandomForestClassifier(n_estimators=5), target_cv="auto")
+    assert model.fit(X, y).out_of_fold_
+    assert np.isfinite(model.loss_curve_).all()
+
+
+def test_what_is_frozen_in_a_pipeline_is_left_alone_too(binary):
+    X, y = binary
+    frozen = FrozenEstimator(RandomForestClassifier(random_state=0).fit(X, y))
+    teacher = make_pipeline(StandardScaler(), frozen)
+    assert calibrating(teacher).fit(X, y).teacher_temperature_ == 1
+    with pytest.raises(ValueError, match="'target_cv' .* a FrozenEstimator"):
+        calibrating(teacher, target_cv=3).fit(X, y)
+
+
+def test_a_teacher_that_needs_all_rows_is_told_what_to_do(binary):
+    model = calibrating(KNeighborsClassifier(70))
+    with pytest.raises(ValueError, match="with the 64 of 80 rows .* calibrate=False"):
+        model.fit(*binary)
+    model.set_params(calibrate=False).fit(*binary)
+
+
+def test_a_student_is_no_calibrated_teacher(binary):
+    teacher = small_distilled(LogisticRegression(), calibrate=True)
+    assert calibrating(teacher).fit(*binary).teacher_temperature_ != 1
+
+
 def test_jobs_do_not_change_the_result(binary):
     X, y = binary
     model = calibrating(RandomForestClassifier(n_estimators=5))

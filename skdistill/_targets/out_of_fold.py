@@ -1,14 +1,13 @@
 """Logits of rows that a model was not fitted on, and the weights they call for."""
 
 import numpy as np
-from joblib import Parallel, delayed
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 from sklearn.base import clone
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
+from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples
 
 from skdistill._sklearn import BaseSearchCV
@@ -90,27 +89,37 @@ def _logits_of_fold(teacher, data, fit_params, classes, rows):
     X, y = data
     others = np.setdiff1d(np.arange(len(y)), rows)
     fit_params = fit_params_of_rows(fit_params, others, len(y))
-    teacher.fit(_safe_indexing(X, others), y[others], **fit_params)
-    return teacher_logits(teacher, _safe_indexing(X, rows), classes)
+    try:
+        teacher.fit(_safe_indexing(X, others), y[others], **fit_params)
+        return teacher_logits(teacher, _safe_indexing(X, rows), classes)
+    except Exception as error:
+        raise ValueError(
+            f"The teacher {type(teacher).__name__} cannot do with the "
+            f"{len(others)} of {len(y)} rows that one fold leaves: {error}. Use "
+            "calibrate=False, or another target_cv."
+        ) from error
 
 
-def calibrates_itself(teacher):
-    """Tell whether a teacher's logits are calibrated already, out of fold.
+def innermost(teacher):
+    """Return what predicts in pipelines and searches, and whether it is frozen.
 
-    It is looked for at the end of pipelines and in searches, fitted or not.
+    Returns
+    -------
+    model : classifier
+        Fitted or not.
+    is_frozen : bool
     """
+    is_frozen = False
     while True:
         match teacher:
-            case FrozenEstimator() | BaseSearchCV():
+            case FrozenEstimator():
+                teacher, is_frozen = teacher.estimator, True
+            case BaseSearchCV():
                 teacher = teacher.estimator
             case Pipeline():
                 teacher = teacher.steps[-1][1]
-            case CalibratedClassifierCV():
-                return True
             case _:
-                # An EnsembleTeacher, which is not known here.
-                alone = getattr(teacher, "n_estimators", None) == 1
-                return bool(getattr(teacher, "calibrate", False)) and not alone
+                return teacher, is_frozen
 
 
 def fit_params_of_rows(fit_params, rows, n_samples):

@@ -39,6 +39,9 @@ from skdistill._training.stacked_modules import (
     plain_layers,
 )
 
+LARGE_BATCH = 4096
+"""Beyond, masks of dropout for rows that are not there would waste memory."""
+
 
 class Replica(NamedTuple):
     """One fit of those that are trained together; errors call it `name`.
@@ -228,7 +231,11 @@ class _StackedNet(NeuralNetClassifier):
         return isolated_randomness(seed, self.device, own_module=own)
 
     def _blocks(self, modules, X, y):
-        batch_size = len(X) if self.batch_size == -1 else min(self.batch_size, len(X))
+        # Dropout is drawn for batches of this size: no less for a small table, so that
+        # a fold draws the same in a stack with others and alone.
+        batch_size = len(X) if self.batch_size == -1 else self.batch_size
+        if batch_size > LARGE_BATCH:
+            batch_size = min(batch_size, len(X))
         shuffle = self.iterator_train is ShuffledBatches or (
             self.get_params_for("iterator_train").get("shuffle", False)
         )
