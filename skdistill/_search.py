@@ -89,7 +89,7 @@ class DistilledClassifierCV(
         folds as one stack on torch's threads.
     student : skorch.NeuralNetClassifier, default=None
         Unfitted net to train in place of a `StudentModel`. This and what follows, to
-        `target_cv`, is as in `DistilledClassifier`.
+        `transfer_share`, is as in `DistilledClassifier`.
     hidden_layer_sizes : tuple of int, default=(64, 32)
         Widths of the student's hidden layers.
     max_epochs : int or "auto", default="auto"
@@ -113,8 +113,7 @@ class DistilledClassifierCV(
     transfer_share : float, default=0.5
         Share of these rows in the sum of all weights, in (0, 1).
     device : str, default="cpu"
-        Where torch trains: `"cpu"`, `"cuda"`, `"cuda:<index>"`, `"mps"`, or `"auto"`
-        for a GPU if there is one.
+        Where torch trains, as in `DistilledClassifier`.
     random_state : int, RandomState instance or None, default=None
         Seed of the students, and of every `random_state` of the teacher that is None.
     verbose : int, default=0
