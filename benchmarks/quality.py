@@ -34,18 +34,29 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from timing import RESULTS, table, write
 
-from skdistill import DistilledClassifier, EnsembleTeacher, reference_recipe
+from skdistill import (
+    DistilledClassifier,
+    EnsembleTeacher,
+    GaussianTransfer,
+    MixupTransfer,
+    MungeTransfer,
+    SwapTransfer,
+    reference_recipe,
+)
 from skdistill._students.network import student_budget, unfitted_student
 from skdistill._targets.logits import proba_to_logits
 from skdistill._targets.out_of_fold import fitted_weights, stratified_folds
 from skdistill._targets.teacher import taught
+from skdistill._targets.transfer import with_made
 from skdistill._teaching import NOISY
+from skdistill._training.loss import UNLABELLED
 from skdistill._training.many_nets import Replica, train_stacked
 from skdistill._training.nets import net_logits
 
 MAX_TRAIN, MAX_TEST = 4000, 6000
 STEPS = (300, 1000, 3000, 10000)
 DECAYS = (1e-4, 1e-3, 1e-2)
+REFERENCE_DATA = "reference data"
 TEACHERS = ("EnsembleTeacher", "RandomForest", "HistGradientBoosting", "soft vote")
 METRICS = ("log-loss", "accuracy", "Brier", "ECE")
 
@@ -60,11 +71,12 @@ class Split(NamedTuple):
 
 
 class Taught(NamedTuple):
-    """What a teacher says of training rows, honestly of them, and of test rows."""
+    """What a teacher says of training rows, honestly of them, of test and made rows."""
 
     logits: np.ndarray
     out_of_fold: np.ndarray
     test: np.ndarray
+    made: np.ndarray
 
 
 class Variant(NamedTuple):
@@ -75,11 +87,15 @@ class Variant(NamedTuple):
     temperature: float = DistilledClassifier().temperature
     alpha: float = DistilledClassifier().alpha
     params: tuple = ()  # of DistilledClassifier, as items
+    teachers: tuple = ("EnsembleTeacher", "HistGradientBoosting")
+    transfer: int | None = None  # index into TRANSFERS
 
 
+SIZES = ((16,), (24, 12), (32, 16), (128, 64))
+TRANSFERS = (MixupTransfer(), SwapTransfer(), MungeTransfer(), GaussianTransfer())
 REFERENCE = ("max_epochs", "lr", "lr_schedule", "batch_size", "weight_decay")
 VARIANTS = [
-    Variant("default"),
+    Variant("default", teachers=TEACHERS),
     Variant("alpha=0", alpha=0.0),
     Variant(
         "reference recipe",
@@ -87,9 +103,10 @@ VARIANTS = [
         3.0,
         0.7,
         tuple((name, getattr(reference_recipe(), name)) for name in REFERENCE),
+        TEACHERS,
     ),
-    Variant("calibrate=False", "raw"),
-    Variant("blend=False", "calibrated"),
+    Variant("calibrate=False", "raw", teachers=TEACHERS),
+    Variant("blend=False", "calibrated", teachers=TEACHERS),
     Variant("target_cv=None", "in sample"),
     Variant("target_cv=5", "out of fold"),
     *[Variant(f"temperature={t:g}", temperature=t) for t in (1.0, 5.0)],
@@ -99,9 +116,14 @@ VARIANTS = [
         for decay in (1e-3, 1e-2)
     ],
     Variant("half the steps", params=(("steps", 0.5),)),
+    Variant("double the steps", params=(("steps", 2),)),
     *[
         Variant(f"hidden layers {sizes}", params=(("hidden_layer_sizes", sizes),))
-        for sizes in ((16,), (32, 16))
+        for sizes in SIZES
+    ],
+    *[
+        Variant(f"transfer={transfer}", transfer=i)
+        for i, transfer in enumerate(TRANSFERS)
     ],
 ]
 
@@ -120,7 +142,7 @@ def own_tables():
         name: (lambda s, load=load: split_of(*load(return_X_y=True), s))
         for name, load in shipped.items()
     }
-    return {**tables, "reference data": reference_split}
+    return {**tables, REFERENCE_DATA: reference_split}
 
 
 def reference_split(seed):
@@ -164,7 +186,7 @@ def prepared_split(X, X_test, y, y_test):
 # --- Teachers -----------------------------------------------------------------------
 
 
-def taught_by_all(split, seed):
+def taught_by_all(split, X_made, seed):
     """Return what each teacher says, and the networks that are blended with it."""
     X, X_test, y, _ = split
     classes = np.unique(y)
@@ -176,6 +198,7 @@ def taught_by_all(split, seed):
             ensemble.predict_logits(X) * T,
             ensemble.oof_logits_ * T,
             ensemble.predict_logits(X_test) * T,
+            ensemble.predict_logits(X_made) * T,
         )
     }
     folds = stratified_folds(y, 5, seed)
@@ -184,8 +207,10 @@ def taught_by_all(split, seed):
         ("HistGradientBoosting", HistGradientBoostingClassifier(random_state=seed)),
     ):
         fitted, logits, out_of_fold = taught(model, X, y, {}, classes, folds)
-        test = proba_to_logits(fitted.predict_proba(X_test))
-        says[name] = Taught(logits, out_of_fold, test)
+        test, made = (
+            proba_to_logits(fitted.predict_proba(rows)) for rows in (X_test, X_made)
+        )
+        says[name] = Taught(logits, out_of_fold, test, made)
     # The probabilities that a VotingClassifier of the three has, without fitting anew.
     says["soft vote"] = Taught(
         *[
@@ -203,26 +228,29 @@ def taught_by_all(split, seed):
         **student_budget(model, len(y))._asdict(),
     ).fit(X, y)
     return says, Taught(
-        peers.predict_logits(X), peers.oof_logits_, peers.predict_logits(X_test)
+        peers.predict_logits(X),
+        peers.oof_logits_,
+        peers.predict_logits(X_test),
+        peers.predict_logits(X_made),
     )
 
 
 def targets_of(kind, teacher, said, peers, y):
-    """Return the logits that a student learns from."""
+    """Return the logits that a student learns from, of its rows and of made ones."""
     if kind == "raw":
-        return said.logits
+        return said.logits, said.made
     sources = [said]
     if kind != "calibrated" and teacher != "EnsembleTeacher":
         sources.append(peers)
     weights = fitted_weights([source.out_of_fold for source in sources], y)
-    own, honest = (
-        sum(w * source[which] for w, source in zip(weights, sources, strict=True))
-        for which in (0, 1)
+    own, honest, _, made = (
+        sum(w * z for w, z in zip(weights, of_sources, strict=True))
+        for of_sources in zip(*sources, strict=True)
     )
     is_noisy = (honest.argmax(axis=1) != y).mean() > NOISY
     if kind == "in sample" or not (kind == "out of fold" or is_noisy):
-        return own
-    return honest
+        return own, made
+    return honest, made
 
 
 # --- Students -----------------------------------------------------------------------
@@ -233,16 +261,27 @@ class Rows:
 
     def __init__(self, splits):
         self.splits = splits
-        self.X = np.concatenate([split.X for split in splits])
-        self.y = np.concatenate([split.y for split in splits])
-        self.starts = np.cumsum([0, *[len(split.y) for split in splits]])
         self.n_train = len(splits[0].y)
-        self.classes = np.unique(self.y)
+        self.classes = np.unique(splits[0].y)
+        self.made = [
+            [transfer.sample(split.X, random_state=i) for transfer in TRANSFERS]
+            for i, split in enumerate(splits)
+        ]
+        # Behind the rows of all splits, those that the transfers made.
+        tables = [[split.X for split in splits], *self.made]
+        self.X = np.concatenate(list(itertools.chain.from_iterable(tables)))
+        self.y = np.full(len(self.X), UNLABELLED)
+        self.y[: self.n_train * len(splits)] = np.concatenate([s.y for s in splits])
 
     def of(self, number, places=None):
         """Return where the training rows of a split are, or some of them."""
-        start, stop = self.starts[number : number + 2]
-        return np.arange(start, stop) if places is None else start + places
+        start = number * self.n_train
+        return start + (np.arange(self.n_train) if places is None else places)
+
+    def made_of(self, number, transfer):
+        """Return where the rows are that a transfer made of those of a split."""
+        block = len(self.splits) + number * len(TRANSFERS) + transfer
+        return block * self.n_train + np.arange(self.n_train)
 
     def trained(self, replicas, n_rows, **params):
         """Return nets for replicas that are trained with parameters of the student."""
@@ -297,35 +336,47 @@ def students(rows, lessons, peers):
     """Yield (split, teacher, variant, net) for all that is to be compared."""
     by_params = {}
     for variant in VARIANTS:
-        by_params.setdefault(variant.params, []).append(variant)
-    for params, variants in by_params.items():
+        has_more = variant.transfer is not None
+        by_params.setdefault((variant.params, has_more), []).append(variant)
+    for (params, has_more), variants in by_params.items():
         keys, replicas = [], []
         for i, teacher, variant in itertools.product(
             range(len(rows.splits)), TEACHERS, variants
         ):
+            if teacher not in variant.teachers:
+                continue
+            if variant.targets == "calibrated" and teacher == TEACHERS[0]:
+                continue  # It is never blended.
             if variant.alpha == 0 and teacher != TEACHERS[0]:
                 continue
-            logits = None
+            of_replica = {"rows": rows.of(i)}
             if variant.alpha > 0:
                 said, y = lessons[i][teacher], rows.splits[i].y
-                logits = targets_of(variant.targets, teacher, said, peers[i], y)
-                logits = logits.astype(np.float32)
+                logits, made = targets_of(variant.targets, teacher, said, peers[i], y)
+                values = {"teacher_logits": logits.astype(np.float32)}
+                if has_more:
+                    made = np.split(made.astype(np.float32), len(TRANSFERS))
+                    made = made[variant.transfer]
+                    share = DistilledClassifier().transfer_share
+                    places = rows.made_of(i, variant.transfer)
+                    places = np.append(of_replica["rows"], places)
+                    values = {"rows": places, **with_made(values, made, share)}
+                of_replica |= values
             keys.append((i, teacher, variant.name))
             replicas.append(
                 Replica(
                     variant.name,
                     0,
-                    rows=rows.of(i),
-                    teacher_logits=logits,
+                    **of_replica,
                     temperature=variant.temperature,
                     alpha=variant.alpha,
                 )
             )
-        given = dict(params)
+        given, n_rows = dict(params), rows.n_train * (1 + has_more)
         factor = given.pop("steps", 1)
-        budget = student_budget(DistilledClassifier(**given), rows.n_train)
+        budget = student_budget(DistilledClassifier(**given), n_rows)
         given["max_epochs"] = max(1, round(factor * budget.max_epochs))
-        nets = rows.trained(replicas, rows.n_train, **given)
+        nets = rows.trained(replicas, n_rows, **given)
         yield from ((*key, net) for key, net in zip(keys, nets, strict=True))
 
 
@@ -368,7 +419,7 @@ def results_of(name, make_split, n_splits):
     rows = Rows(splits)
     ratio = len(splits[0].y_test) / len(splits[0].y)
     # The reference data is new for every seed, and shares no rows.
-    overlap = 0.0 if name == "reference data" else ratio
+    overlap = 0.0 if name == REFERENCE_DATA else ratio
     found = []
 
     def note(i, teacher, variant, logits, said=None):
@@ -387,7 +438,7 @@ def results_of(name, make_split, n_splits):
         note(i, "", "strong baseline", logits_of(net, splits[i].X_test))
     lessons, peers = [], []
     for i, split in enumerate(splits):
-        said, of_peers = taught_by_all(split, seed=i)
+        said, of_peers = taught_by_all(split, np.concatenate(rows.made[i]), seed=i)
         lessons.append(said)
         peers.append(of_peers)
         for teacher in TEACHERS:
@@ -435,6 +486,18 @@ def compared(results, against="strong baseline"):
     return pd.DataFrame(out)
 
 
+def against_default(gains, group):
+    """Return how often a variant beats the default on the same pairs, and p of that."""
+    index = ["table", "teacher"]
+    default = gains[gains.variant == "default"].set_index(index).gain
+    difference = group.set_index(index).gain - default
+    difference = difference.dropna()
+    if len(difference) < 6 or not difference.any():
+        return "", ""
+    p = stats.wilcoxon(difference).pvalue
+    return f"{100 * (difference > 0).mean():.0f} %", f"{p:.2g}"
+
+
 def summary(gains):
     """Return a line per variant: how it does over all tables and teachers."""
     lines = []
@@ -452,6 +515,7 @@ def summary(gains):
                 f"{group.gain.mean():+.1f} %",
                 f"{group.gain.median():+.1f} %",
                 f"{p:.2g}",
+                *against_default(gains, group),
                 f"{group.accuracy.mean():+.2f}",
                 worse,
                 f"{100 * group.ECE.mean():.1f}",
@@ -466,6 +530,8 @@ def summary(gains):
         "mean gain",
         "median gain",
         "Wilcoxon p",
+        "lower than the default's",
+        "Wilcoxon p of that",
         "accuracy",
         "clearly less accurate",
         "ECE %",
@@ -563,7 +629,7 @@ def time_to_quality():
 
 def recovery_line(results):
     """Return what share of the gap in accuracy the default recovers: reference data."""
-    rows = results[results.table == "reference data"]
+    rows = results[results.table == REFERENCE_DATA]
     if rows.empty:
         return ""
     mean = rows.pivot_table(
@@ -575,8 +641,7 @@ def recovery_line(results):
     for variant in (
         "default",
         "reference recipe",
-        "hidden layers (16,)",
-        "hidden layers (32, 16)",
+        *[f"hidden layers {sizes}" for sizes in SIZES],
     ):
         gain = mean[variant, TEACHERS[0]] - base
         parts.append(f"{variant} {gain.sum() / ensemble.sum():.2f}")
@@ -588,7 +653,7 @@ def recovery_line(results):
 
 
 def page(results):
-    gains = compared(results)
+    gains, others = compared(results), results[results.table != REFERENCE_DATA]
     teachers = gains[gains.variant.str.startswith("teacher")]
     students = gains[~gains.variant.str.startswith("teacher")]
     losses = students[(students.variant == "default") & (students.gain < 0)]
@@ -605,7 +670,8 @@ def page(results):
         f"({', '.join(map(str, STEPS))}) and weight decay "
         f"({', '.join(f'{decay:g}' for decay in DECAYS)}) chosen on a held-out sixth "
         "of the training rows. At most 4,000 training rows; "
-        f"{results.split.max() + 1} splits per table; gains in log-loss relative to "
+        f"{others.split.nunique()} splits per table, and twice as many data seeds of "
+        "the reference data; gains in log-loss relative to "
         "the baseline, accuracies in points; 95 % intervals over splits, paired, after "
         "Nadeau and Bengio. Clear is what the interval says. A pair is a table and a "
         "teacher. The steps of the baseline are chosen for it; the student's are not.",
@@ -615,7 +681,7 @@ def page(results):
         f"**Where it does not help:** {lost or 'nowhere here'}.",
         "## Over all tables: one change at a time",
         f"Mean ECE of the strong baseline: {100 * baseline.ECE.mean():.1f} %.",
-        "A variant with fewer pairs was not run on all of the tables.",
+        "A variant with fewer pairs was not run with all of the teachers.",
         summary(students),
         "## The teachers",
         summary(teachers),
@@ -639,12 +705,13 @@ def main():
         frame["agreement"] = pd.to_numeric(frame["agreement"])
         page(frame)
         return
-    tables = own_tables()
-    tables |= {path.name.split(".")[0]: table_of(path) for path in options.paths}
+    tables = {path.name.split(".")[0]: table_of(path) for path in options.paths}
+    tables |= own_tables()
     results = []
     for name, make_split in tables.items():
         start = time.perf_counter()
-        results += results_of(name, make_split, options.splits)
+        n_splits = 2 * options.splits if name == REFERENCE_DATA else options.splits
+        results += results_of(name, make_split, n_splits)
         print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
         RESULTS.mkdir(parents=True, exist_ok=True)
         frame = pd.DataFrame(results)
