@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.utils import indexable
 from skorch import NeuralNet
 
+from skdistill._network_rows import fit_preprocessor
 from skdistill._pickling import VersionedPickleMixin
 from skdistill._prediction import LogitsClassifierMixin
 from skdistill._progress import describe, epoch_progress
@@ -19,17 +20,22 @@ from skdistill._targets.logits import proba_to_logits
 from skdistill._targets.teacher import check_fit_params, teacher_fit_params
 from skdistill._teaching import (
     Lesson,
-    check_teaching,
-    chosen_teacher,
+    ask_teacher,
     further_rows,
     join,
     keep_lesson,
-    routing_to_teacher,
+    lesson_from,
     seeds_of,
-    teach,
+)
+from skdistill._teaching_settings import (
+    check_teaching,
+    chosen_teacher,
+    routing_to_teacher,
 )
 from skdistill._training.nets import net_logits
 from skdistill._validation import (
+    NETWORK,
+    PREPROCESSOR,
     all_or_nothing,
     n_weighty,
     validate_classification,
@@ -77,6 +83,12 @@ class DistilledClassifier(
         module takes `n_features` and `n_classes` and the net leaves them unset, they
         are filled in from the data. The parameters below must keep their defaults
         then.
+    preprocessor : transformer or "auto", default=None
+        What makes rows for the student of those of `X`, which the teacher gets as they
+        are. It is cloned, and fitted inside `fit`. "auto" stands for
+        `TablePreprocessor`, which takes text, categories, dates and missing values;
+        the ensemble that ``teacher=None`` stands for gets the same. Where it comes to
+        scaling, the first layer does it after the fit.
     hidden_layer_sizes : tuple of int, default=(64, 32)
         Widths of the student's hidden layers.
     max_epochs : int or "auto", default="auto"
@@ -157,7 +169,10 @@ class DistilledClassifier(
         Whether the student learned from out-of-fold logits.
     student_ : skorch.NeuralNetClassifier
         The fitted net. It works on its own, on float32 arrays, and predicts indices
-        into `classes_`. It is on the CPU and keeps no optimizer state.
+        into `classes_`. It is on the CPU and keeps no optimizer state. It takes the
+        rows as they are, or as `preprocessor_` makes them if that does not just scale.
+    preprocessor_ : transformer
+        The fitted preprocessor, if there is one.
     classes_ : ndarray of shape (n_classes,)
         The class labels.
     n_features_in_ : int
@@ -219,24 +234,9 @@ class DistilledClassifier(
         "temperature": [Interval(Real, 0, np.inf, closed="neither")],
         "alpha": [Interval(Real, 0, 1, closed="both")],
         "student": [NeuralNet, None],
-        "hidden_layer_sizes": [
-            "array-like",
-            Interval(Integral, 1, None, closed="left"),
-        ],
-        "max_epochs": [
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-        ],
-        "lr": [Interval(Real, 0, np.inf, closed="neither")],
-        "lr_schedule": [StrOptions({"cosine", "constant"})],
-        "batch_size": [
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-        ],
-        "weight_decay": [
-            StrOptions({"auto"}),
-            Interval(Real, 0, np.inf, closed="left"),
-        ],
+        "preprocessor": PREPROCESSOR,
+        **NETWORK,
+        "weight_decay": [StrOptions({"auto"}), *NETWORK["weight_decay"]],
         "calibrate": ["boolean", StrOptions({"auto"})],
         "blend": ["boolean", StrOptions({"auto"})],
         "target_cv": ["cv_object", StrOptions({"auto"})],
@@ -244,7 +244,6 @@ class DistilledClassifier(
         "transfer_share": [Interval(Real, 0, 1, closed="neither")],
         "n_jobs": [Integral, None],
         "memory": [str, os.PathLike, Memory, None],
-        "device": [str],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -256,6 +255,7 @@ class DistilledClassifier(
         alpha=0.5,
         *,
         student=None,
+        preprocessor=None,
         hidden_layer_sizes=(64, 32),
         max_epochs="auto",
         lr=3e-3,
@@ -277,6 +277,7 @@ class DistilledClassifier(
         self.temperature = temperature
         self.alpha = alpha
         self.student = student
+        self.preprocessor = preprocessor
         self.hidden_layer_sizes = hidden_layer_sizes
         self.max_epochs = max_epochs
         self.lr = lr
@@ -346,8 +347,11 @@ class DistilledClassifier(
             check_teaching(self, soft_targets)
             check_fit_params(self, chosen_teacher(self), fit_params)
             seeds = seeds_of(self, self.random_state)
+            X_student = fit_preprocessor(
+                self, X_student, y_index, weight, seeds.others
+            )
             further = further_rows(self, X, weight, seeds)
-            n_rows = n_weighty(X_student, weight)
+            n_rows = n_weighty(y_index, weight)
             n_rows += 0 if further is None else len(further.X_student)
             net = unfitted_student(self, X_student, len(self.classes_), n_rows)
             if self.student is None:
@@ -369,7 +373,10 @@ class DistilledClassifier(
                         self, teacher, sample_weight, fit_params
                     )
                     labels = self.classes_[y_index]
-                    lesson = teach(self, X, X_student, labels, params, weight, seeds)
+                    answers = ask_teacher(self, X, labels, params, weight, seeds)
+                    lesson = lesson_from(
+                        self, answers, X_student, y_index, weight, seeds
+                    )
                 keep_lesson(self, lesson)
                 describe(bar, "student")
                 rows = without_weightless(
