@@ -295,6 +295,11 @@ def with_number_target(table):
     return table.assign(kind=np.linspace(0, 1, len(table)))
 
 
+def without_information(table):
+    ids = [f"row {i}" for i in range(len(table))]
+    return pd.DataFrame({"id": ids, "same": 1, "kind": table["kind"]})
+
+
 def with_infinity(table):
     return table.assign(size=np.inf)
 
@@ -310,6 +315,7 @@ def with_infinity(table):
             "150 rows; skdistill learns classes",
         ),
         (with_infinity, "column 'size' of .* has infinite values"),
+        (without_information, "TablePreprocessor needs a column that tells rows apart"),
         (lambda table: table[["kind"]], "no rows, or no features beside 'kind'"),
         (
             lambda table: table.assign(kind=None),
