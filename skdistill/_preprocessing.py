@@ -7,12 +7,19 @@ from numbers import Integral
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import infer_dtype
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skdistill._columns import (
+    TO_NUMBERS,
+    TO_TEXT,
+    as_pandas_or_array,
+    check_kind,
+    is_plain,
+    kind_of,
+)
 from skdistill._pickling import VersionedPickleMixin
 from skdistill._sklearn import Interval, _check_feature_names_in, _fit_context
 
@@ -22,20 +29,6 @@ LARGEST_OFFSET = 1000
 It rounds by up to 6e-8 of a value. At this offset that is 6e-5 standard deviations,
 which no network can tell apart; at 1e6 it is 0.06 of one.
 """
-
-_KINDS = {
-    "boolean": "boolean",
-    "integer": "number",
-    "floating": "number",
-    "mixed-integer-float": "number",
-    "decimal": "number",
-    "date": "date",
-    "datetime": "date",
-    "datetime64": "date",
-    "timedelta": "duration",
-    "timedelta64": "duration",
-    "empty": "empty",
-}
 
 
 class TablePreprocessor(VersionedPickleMixin, TransformerMixin, BaseEstimator):
@@ -147,7 +140,7 @@ class TablePreprocessor(VersionedPickleMixin, TransformerMixin, BaseEstimator):
         """
         table = self._validated(X, reset=True)
         if isinstance(table, pd.DataFrame):
-            self.kinds_ = [_kind(table.iloc[:, j]) for j in range(table.shape[1])]
+            self.kinds_ = [kind_of(table.iloc[:, j]) for j in range(table.shape[1])]
         else:
             self.kinds_ = ["number"] * table.shape[1]
         numbers, texts = self._converted(table)
@@ -227,13 +220,13 @@ class TablePreprocessor(VersionedPickleMixin, TransformerMixin, BaseEstimator):
 
         In `transform` its columns are those of `fit`, in that order.
         """
-        X = _as_pandas_or_array(X)
+        X = as_pandas_or_array(X)
         names = None if reset else getattr(self, "feature_names_in_", None)
         is_frame = isinstance(X, pd.DataFrame)
         if is_frame and names is not None and list(X.columns) != list(names):
             # Those that are not there are missed, by name, below.
             X = X[[name for name in names if name in X.columns]]
-        if is_frame and not (X.size and all(map(_is_plain, X.dtypes))):
+        if is_frame and not (X.size and all(map(is_plain, X.dtypes))):
             validate_data(self, X, skip_check_array=True, reset=reset)
             if X.size == 0:
                 raise ValueError(
@@ -241,7 +234,7 @@ class TablePreprocessor(VersionedPickleMixin, TransformerMixin, BaseEstimator):
                     f"X of shape {X.shape}."
                 )
             return X
-        are_numbers = is_frame or _is_plain(X.dtype) or X.dtype.kind == "b"
+        are_numbers = is_frame or is_plain(X.dtype) or X.dtype.kind == "b"
         dtype = np.float64 if are_numbers else None
         X = validate_data(
             self, X, dtype=dtype, ensure_all_finite="allow-nan", reset=reset
@@ -260,13 +253,11 @@ class TablePreprocessor(VersionedPickleMixin, TransformerMixin, BaseEstimator):
         numbers, texts = np.full(table.shape, np.nan), {}
         for j, kind in enumerate(self.kinds_):
             column = table.iloc[:, j]
-            _check_kind(column, kind)
-            if kind == "category":
-                texts[j] = _texts(column)
-            elif kind == "boolean":
-                texts[j] = _texts_of_booleans(column)
-            elif kind != "empty":
-                numbers[:, j] = _CONVERTERS[kind](column)
+            check_kind(column, kind)
+            if kind in TO_TEXT:
+                texts[j] = TO_TEXT[kind](column)
+            elif kind in TO_NUMBERS:
+                numbers[:, j] = TO_NUMBERS[kind](column)
         check_array(
             numbers, ensure_all_finite="allow-nan", estimator=self, input_name="X"
         )
@@ -353,91 +344,6 @@ def linear_part(preprocessor):
     weight = np.zeros((len(scaled), preprocessor.n_features_in_))
     weight[np.arange(len(scaled)), scaled] = 1 / scale
     return weight, -mean / scale
-
-
-def _as_pandas_or_array(X):
-    """Return polars as pandas, and a list of rows as an array."""
-    if hasattr(X, "get_columns"):
-        # By itself, polars would need pyarrow for this.
-        return pd.DataFrame({c.name: c.to_numpy() for c in X.get_columns()})
-    if isinstance(X, pd.DataFrame) or hasattr(X, "dtype"):
-        return X
-    values = np.asarray(X)
-    # Numbers beside text in a list have become text.
-    return np.asarray(X, dtype=object) if values.dtype.kind in "US" else values
-
-
-def _is_plain(dtype):
-    return isinstance(dtype, np.dtype) and dtype.kind in "iuf"
-
-
-def _kind(column):
-    return _KINDS.get(infer_dtype(column, skipna=True), "category")
-
-
-def _check_kind(column, kind):
-    """Raise if a column cannot be what it was in `fit`."""
-    actual = _kind(column)
-    takes = {"number": {"boolean"}, "boolean": {"number"}}.get(kind, set())
-    if kind in ("category", "empty", actual) or actual in takes or column.isna().all():
-        return
-    example = column[column.notna().to_numpy()].iloc[0]
-    raise ValueError(
-        f"Column {column.name!r} of X must hold {kind}s, as it did in fit. Got "
-        f"{example!r}."
-    )
-
-
-def _numbers(column):
-    known = column.notna().to_numpy()
-    numbers = np.full(len(column), np.nan)
-    numbers[known] = column[known].astype(np.float64)
-    return numbers
-
-
-def _days_of_dates(column):
-    # Only for pandas below 2 are there dates too far away, which become missing.
-    dates = pd.to_datetime(column, utc=True, errors="coerce").dt.tz_localize(None)
-    moments = dates.to_numpy().astype("datetime64[us]")
-    return (moments - np.datetime64(0, "us")) / np.timedelta64(1, "D")
-
-
-def _days_of_durations(column):
-    durations = pd.to_timedelta(column, errors="coerce").to_numpy()
-    return durations.astype("timedelta64[us]") / np.timedelta64(1, "D")
-
-
-_CONVERTERS = {
-    "number": _numbers,
-    "date": _days_of_dates,
-    "duration": _days_of_durations,
-}
-
-
-def _texts(column):
-    """Return a column as text, with None for what is missing."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        texts = [*map(_text, column.cat.categories), None]
-        return np.array(texts, dtype=object)[column.cat.codes]
-    texts = np.full(len(column), None, dtype=object)
-    known = column.notna().to_numpy()
-    texts[known] = [_text(value) for value in column[known]]
-    return texts
-
-
-def _text(value):
-    """Return a category as text, the same for 1 and 1.0."""
-    if isinstance(value, float | np.floating) and value.is_integer():
-        value = int(value)
-    return str(value)
-
-
-def _texts_of_booleans(column):
-    numbers = _numbers(column)
-    texts = np.full(len(column), None, dtype=object)
-    texts[numbers == 0] = "False"
-    texts[numbers == 1] = "True"
-    return texts
 
 
 def _stacked(texts, columns):

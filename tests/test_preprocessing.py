@@ -215,9 +215,10 @@ def test_booleans_are_found_in_every_dtype(values):
         pd.array([1, None, 3], dtype="Float64"),
         pd.Series([1, pd.NA, 3], dtype=object),
         pd.Series([decimal.Decimal(1), None, decimal.Decimal(3)], dtype=object),
+        pd.array([1, np.nan, 3], dtype="Sparse[float]"),
         [1.0, np.nan, 3.0],
     ],
-    ids=["Int64", "Float64", "object", "Decimal", "float"],
+    ids=["Int64", "Float64", "object", "Decimal", "sparse", "float"],
 )
 def test_numbers_of_every_dtype_are_the_same(values):
     preprocessor = fitted_on(values)
