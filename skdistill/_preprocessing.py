@@ -58,7 +58,7 @@ class TablePreprocessor(VersionedPickleMixin, TransformerMixin, BaseEstimator):
     kinds_ : list of str
         What each column holds: ``"number"``, ``"date"``, ``"duration"``,
         ``"category"``, ``"boolean"``, or ``"empty"`` where nothing tells.
-    medians_ : ndarray of shape (n_features_in_,), dtype float64
+    medians_ : ndarray of shape (n_features,), dtype float64
         The median of each column, in days for dates (since 1970) and durations. NaN
         for columns of other kinds, and without any value.
     scaler_ : StandardScaler or None
@@ -67,7 +67,7 @@ class TablePreprocessor(VersionedPickleMixin, TransformerMixin, BaseEstimator):
         Encodes what is left of the categories, as text; None if nothing is.
     n_features_in_ : int
         Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns seen in `fit`, if they are all text.
 
     See Also

@@ -226,6 +226,13 @@ def test_quick_takes_a_sample_of_the_table(table, tmp_path, capsys):
     assert "Default settings: 48 training rows, 12 test rows" in out
 
 
+def test_columns_like_ids_are_warned_about_once(table, tmp_path):
+    table["id"] = [f"row {i}" for i in range(len(table))]
+    with pytest.warns(UserWarning, match=r"leaves out .*\['id'\]") as caught:
+        assert run_on(table, tmp_path, "--seeds", "0") == 0
+    assert len([w for w in caught if "leaves out" in str(w.message)]) == 1
+
+
 # --- Errors, before any training ----------------------------------------------------
 
 

@@ -5,6 +5,7 @@ It is repeated, on made-up data or on splits of a table.
 
 import copy
 import sys
+import warnings
 from collections import namedtuple
 
 import numpy as np
@@ -174,9 +175,13 @@ def heading(splits, plan):
 def run_repeats(splits, seeds, preparation, plan):
     """Run one repeat per split, under a progress bar, and return them."""
     n_networks = plan.n_teachers + 2 * plan.n_students
-    with tqdm(
-        total=len(seeds) * n_networks, unit="network", smoothing=0, disable=None
-    ) as bar:
+    n_all = len(seeds) * n_networks
+    with (
+        tqdm(total=n_all, unit="network", smoothing=0, disable=None) as bar,
+        warnings.catch_warnings(),
+    ):
+        # `table_preparation` has said it, once.
+        warnings.filterwarnings("ignore", message="TablePreprocessor leaves out")
         return [
             run_repeat(split, seed, preparation, plan, bar)
             for seed, split in zip(seeds, splits, strict=True)
