@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from skdistill._ensemble import EnsembleTeacher
     from skdistill._inspection.search_display import SearchDisplay
     from skdistill._one_standard_error import one_standard_error
+    from skdistill._preprocessing import TablePreprocessor
     from skdistill._reference import reference_recipe
     from skdistill._search import DistilledClassifierCV
     from skdistill._targets.transfer import (
@@ -33,6 +34,7 @@ _PUBLIC = {
     "SearchDisplay": "skdistill._inspection.search_display",
     "StudentModel": "skdistill._training.modules",
     "SwapTransfer": "skdistill._targets.transfer",
+    "TablePreprocessor": "skdistill._preprocessing",
     "TeacherModel": "skdistill._training.modules",
     "one_standard_error": "skdistill._one_standard_error",
     "reference_recipe": "skdistill._reference",
@@ -50,6 +52,7 @@ __all__ = [
     "SearchDisplay",
     "StudentModel",
     "SwapTransfer",
+    "TablePreprocessor",
     "TeacherModel",
     "one_standard_error",
     "reference_recipe",

@@ -7,6 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skdistill
+from skdistill import TablePreprocessor
 from tests.nets import small_distilled, small_search, small_teacher
 
 TRAINING = {
@@ -29,6 +30,7 @@ ESTIMATORS = [
         hidden_layer_sizes=(16,),
         **TRAINING,
     ),
+    TablePreprocessor(),
 ]
 
 MINIBATCHES = {
