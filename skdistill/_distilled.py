@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.utils import indexable
 from skorch import NeuralNet
 
+from skdistill._further import further_rows, join
 from skdistill._pickling import VersionedPickleMixin
 from skdistill._prediction import LogitsClassifierMixin
 from skdistill._progress import describe, epoch_progress
@@ -21,8 +22,6 @@ from skdistill._teaching import (
     Lesson,
     check_teaching,
     chosen_teacher,
-    further_rows,
-    join,
     keep_lesson,
     routing_to_teacher,
     seeds_of,
@@ -114,11 +113,13 @@ class DistilledClassifier(
         too. "auto" takes the out-of-fold logits that calibration has anyway, if they
         are wrong about more than a tenth of the rows: such labels are noise, which a
         teacher knows by heart. None takes what the teacher says of its own rows.
-    transfer : object with a `sample` method, default=None
-        What makes further rows for the fitted teacher to label, such as
-        `MixupTransfer` [5]_. They have no labels' term, and "auto" counts them. Where a
-        `student` of yours validates on some, a score counts them as wrong. Without
-        effect if ``alpha=0``; an error with `soft_targets`.
+    transfer : array-like or object with a `sample` method, default=None
+        Further rows for the fitted teacher to label: unlabelled ones of your own, with
+        the columns of `X`, or what makes some of `X`, such as `MixupTransfer` [5]_.
+        They have no labels' term, and "auto" counts them. Where a `student` of yours
+        validates on some, a score counts them as wrong. Of an `np.memmap` the teacher
+        gets 65,536 at a time; :func:`~sklearn.base.clone` copies rows. Without effect
+        if ``alpha=0``; an error with `soft_targets`.
     transfer_share : float, default=0.5
         Share of these rows in the sum of all weights, in (0, 1).
     memory : str, path or joblib.Memory, default=None
@@ -240,7 +241,7 @@ class DistilledClassifier(
         "calibrate": ["boolean", StrOptions({"auto"})],
         "blend": ["boolean", StrOptions({"auto"})],
         "target_cv": ["cv_object", StrOptions({"auto"})],
-        "transfer": [HasMethods(["sample"]), None],
+        "transfer": ["array-like", HasMethods(["sample"]), None],
         "transfer_share": [Interval(Real, 0, 1, closed="neither")],
         "n_jobs": [Integral, None],
         "memory": [str, os.PathLike, Memory, None],
@@ -346,7 +347,7 @@ class DistilledClassifier(
             check_teaching(self, soft_targets)
             check_fit_params(self, chosen_teacher(self), fit_params)
             seeds = seeds_of(self, self.random_state)
-            further = further_rows(self, X, weight, seeds)
+            further = further_rows(self, X, weight, seeds.transfer)
             n_rows = n_weighty(X_student, weight)
             n_rows += 0 if further is None else len(further.X_student)
             net = unfitted_student(self, X_student, len(self.classes_), n_rows)
@@ -371,7 +372,6 @@ class DistilledClassifier(
                     labels = self.classes_[y_index]
                     lesson = teach(self, X, X_student, labels, params, weight, seeds)
                 keep_lesson(self, lesson)
-                describe(bar, "student")
                 rows = without_weightless(
                     X_student,
                     y_index,
@@ -379,6 +379,7 @@ class DistilledClassifier(
                     teacher_logits=lesson.logits,
                 )
                 rows = join(self, lesson, further, *rows)
+                describe(bar, "student")
                 train_student(self, net, *rows, seeds.student, bar)
         return self
 

@@ -11,6 +11,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from skdistill._ensemble import EnsembleTeacher
 from skdistill._ensemble_members import fitted_on_subsets, member_budget
+from skdistill._further import further_rows, is_generator, with_made
 from skdistill._progress import describe, epoch_progress
 from skdistill._sklearn import _routing_enabled
 from skdistill._students.network import (
@@ -21,12 +22,10 @@ from skdistill._students.network import (
 from skdistill._targets.logits import teacher_logits
 from skdistill._targets.out_of_fold import fit_params_of_rows
 from skdistill._targets.teacher import unfitted_teacher
-from skdistill._targets.transfer import with_made
 from skdistill._teaching import (
     Lesson,
     asks_others,
     chosen_teacher,
-    further_rows,
     keep_lesson,
     plain_lesson,
     seeds_of,
@@ -197,7 +196,7 @@ def _train_part(model, data, folds, pairs, seeds, verbose):
     is_taught = any(alpha > 0 for _, alpha in pairs)
     further = [None] * len(folds)
     if is_taught and model.transfer is not None:
-        further = [_further(model, data, rows, seeds) for rows in folds]
+        further = _further(model, data, folds, seeds.transfer)
     stacks = _stacks(model, data, plain, further, dict.fromkeys(trained_as.values()))
     n_epochs = sum(len(members) * net.max_epochs for net, members in stacks)
     with epoch_progress(n_epochs, description="students", verbose=verbose) as bar:
@@ -242,10 +241,16 @@ def _train_part(model, data, folds, pairs, seeds, verbose):
     return models, {"teachers": engine, "students": engine_of_students}
 
 
-def _further(model, data, rows, seeds):
-    """Return what `further_rows` does, for the training rows of a fold."""
-    weight = data.weight_of(rows, data.sample_weight)
-    return further_rows(model, _safe_indexing(data.X, rows), weight, seeds)
+def _further(model, data, folds, seed):
+    """Return what `further_rows` does, for the training rows of each fold."""
+    if not is_generator(model.transfer):
+        # Of no fold, so that they serve all.
+        return [further_rows(model, data.X, None, seed)] * len(folds)
+    weights = [data.weight_of(rows, data.sample_weight) for rows in folds]
+    return [
+        further_rows(model, _safe_indexing(data.X, rows), weight, seed)
+        for rows, weight in zip(folds, weights, strict=True)
+    ]
 
 
 def _stacks(model, data, subsets, further, pairs):
@@ -273,14 +278,16 @@ def _joined(model, X, y, subsets, further, taught):
     """Return all rows with `further` ones behind them, their labels and the subsets."""
     if model.transfer is None:
         return X, y, subsets
-    tables, joined, end = [X], [], len(X)
+    tables, joined, starts, end = [X], [], {}, len(X)
     for subset, rows, lesson in zip(subsets, further, taught, strict=True):
         logits = lesson.logits_of(rows, model.classes_)
-        places = np.append(subset["rows"], np.arange(end, end + len(logits)))
+        if id(rows) not in starts:
+            starts[id(rows)] = end
+            tables.append(rows.X_student)
+            end += len(logits)
+        places = starts[id(rows)] + np.arange(len(logits))
         values = with_made(subset, logits, model.transfer_share)
-        joined.append({"rows": places, **values})
-        tables.append(rows.X_student)
-        end += len(logits)
+        joined.append({"rows": np.append(subset["rows"], places), **values})
     y = np.append(y, np.full(end - len(X), UNLABELLED))
     return np.concatenate(tables), y, joined
 

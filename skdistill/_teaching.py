@@ -10,9 +10,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import check_cv
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
-from sklearn.utils.validation import validate_data
 
 from skdistill._ensemble import EnsembleTeacher
 from skdistill._sklearn import BaseSearchCV, _routing_enabled
@@ -30,8 +28,6 @@ from skdistill._targets.teacher import (
     taught_once,
     unfitted_teacher,
 )
-from skdistill._targets.transfer import with_made
-from skdistill._training.loss import UNLABELLED
 from skdistill._validation import draw_seeds, n_weighty
 
 N_CALIBRATION_FOLDS = 5
@@ -86,7 +82,7 @@ def check_teaching(estimator, soft_targets=None):
     if soft_targets is not None and estimator.transfer is not None:
         raise ValueError(
             "The 'transfer' parameter must be None with soft_targets: there is no "
-            f"teacher to label further rows. Got {estimator.transfer!r}."
+            f"teacher to label further rows. Got a {type(estimator.transfer).__name__}."
         )
     blends = soft_targets is None and _blends(estimator)
     if estimator.blend is True and not blends:
@@ -114,54 +110,15 @@ class Lesson(NamedTuple):
 
     def logits_of(self, rows, classes):
         """Return what the student is to learn of `FurtherRows`."""
-        logits = teacher_logits(self.teacher, rows.X, classes) / self.temperature
+        blocks = [teacher_logits(self.teacher, X, classes) for X in rows.blocks()]
+        logits = np.concatenate(blocks) / self.temperature
         if self.peers is not None:
             logits += self.peer_weight * self.peers.predict_logits(rows.X_student)
         return logits.astype(np.float32)
 
 
-class FurtherRows(NamedTuple):
-    """Rows that `transfer` made, as teachers get them and as networks do."""
-
-    X: object
-    X_student: np.ndarray
-
-
-def further_rows(estimator, X, sample_weight, seeds):
-    """Return what `transfer` makes of rows of positive weight, or None.
-
-    Parameters
-    ----------
-    estimator : DistilledClassifier
-        With the form of the data.
-    X : array-like
-        The caller's own rows.
-    sample_weight : ndarray of shape (n_samples,) or None
-    seeds : Seeds
-    """
-    if estimator.transfer is None or estimator.alpha == 0:
-        return None
-    if sample_weight is not None:
-        X = _safe_indexing(X, np.flatnonzero(sample_weight))
-    made = estimator.transfer.sample(X, random_state=seeds.transfer)
-    for_networks = validate_data(estimator, made, reset=False, dtype=np.float32)
-    return FurtherRows(made, np.ascontiguousarray(for_networks))
-
-
-def join(estimator, lesson, further, X, y, values):
-    """Return the rows of a student, their labels and values, with `further` rows."""
-    if further is None:
-        return X, y, values
-    logits = lesson.logits_of(further, estimator.classes_)
-    return (
-        np.concatenate([X, further.X_student]),
-        np.append(y, np.full(len(logits), UNLABELLED)),
-        with_made(values, logits, estimator.transfer_share),
-    )
-
-
 class Seeds(NamedTuple):
-    """Of all that `fit` draws; `transfer` only where it is given."""
+    """Of all that `fit` draws; `transfer` only where that is given."""
 
     teacher: int
     student: int
