@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     # For type checkers and editors, which cannot look into __getattr__.
+    from skdistill._distill import distill
     from skdistill._distilled import DistilledClassifier
     from skdistill._ensemble import EnsembleTeacher
     from skdistill._inspection.search_display import SearchDisplay
@@ -34,6 +35,7 @@ _PUBLIC = {
     "StudentModel": "skdistill._training.modules",
     "SwapTransfer": "skdistill._targets.transfer",
     "TeacherModel": "skdistill._training.modules",
+    "distill": "skdistill._distill",
     "one_standard_error": "skdistill._one_standard_error",
     "reference_recipe": "skdistill._reference",
 }
@@ -51,12 +53,17 @@ __all__ = [
     "StudentModel",
     "SwapTransfer",
     "TeacherModel",
+    "distill",
     "one_standard_error",
     "reference_recipe",
 ]
 
-# A pickled network names it, too.
-_PICKLED = {**_PUBLIC, "ShuffledBatches": "skdistill._training.batches"}
+# Pickles name these, too.
+_PICKLED = {
+    **_PUBLIC,
+    "AskedModel": "skdistill._targets.asked",
+    "ShuffledBatches": "skdistill._training.batches",
+}
 
 
 def __getattr__(name: str) -> Any:
