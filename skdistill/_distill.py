@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
+from sklearn.utils import check_array
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skdistill._distilled import DistilledClassifier
@@ -143,14 +144,16 @@ def distill(
         )
     if not hasattr(X, "shape"):
         X = np.asarray(X)
-    labels = _any_labels(answering.classes_, X) if y is None else y
-    if y is not None:
+    if y is None:
+        labels = _any_labels(answering.classes_, X)
+    else:
+        labels = check_array(y, dtype=None, ensure_2d=False, input_name="y")
         _warn_of_labels(model)
     memory = params.get("memory")
     if memory is not None and model_key is None:
         model_key = _key_of(answering)
-    asked = np.unique(np.asarray(labels))
-    teacher = AskedModel(answering, asked, int(chunk_size), memory, model_key)
+    wanted = np.unique(labels)
+    teacher = AskedModel(answering, wanted, int(chunk_size), memory, model_key)
     student = DistilledClassifier(FrozenEstimator(teacher), **params)
     student.fit(X, labels, sample_weight=sample_weight)
     # Rows are data, which no estimator is to drag along.
@@ -207,14 +210,12 @@ def _checked_params(params, y, X_unlabelled):
             "The 'alpha' parameter of distill must be above 0: at 0 nothing is learned "
             "from the model. Fit a DistilledClassifier(alpha=0)."
         )
-    if X_unlabelled is None:
-        return params if y is not None else {**params, "alpha": 1.0}
-    if params.get("transfer") is not None:
+    if X_unlabelled is not None and params.get("transfer") is not None:
         raise ValueError(
             "distill() takes either X_unlabelled or transfer. Got both, transfer a "
             f"{type(params['transfer']).__name__}."
         )
-    params = {**params, "transfer": X_unlabelled}
+    params = params if X_unlabelled is None else {**params, "transfer": X_unlabelled}
     return params if y is not None else {**params, "alpha": 1.0}
 
 

@@ -379,6 +379,7 @@ class DistilledClassifier(
                     teacher_logits=lesson.logits,
                 )
                 rows = join(self, lesson, further, *rows)
+                del further  # a second copy, as large
                 describe(bar, "student")
                 train_student(self, net, *rows, seeds.student, bar)
         return self

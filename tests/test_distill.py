@@ -437,6 +437,7 @@ def test_bad_models(blobs, no_training, make, error, message):
         ({"X": np.ones((2, 4))}, ValueError, "as many rows as .* 3, .* Got 2"),
         ({"X": np.ones((0, 4)), "y": []}, ValueError, "0 sample"),
         ({"y": ["a"] * 89}, ValueError, "inconsistent numbers of samples"),
+        ({"y": np.r_[np.nan, np.ones(89)]}, ValueError, "Input y contains NaN"),
         ({"y": ["a"] * 90}, ValueError, "at least 2 classes"),
         ({"y": ["d", "e"] * 45}, ValueError, "must know the classes in y"),
         ({"y": ["a", "b"] * 45, "alpha": 0}, ValueError, "'alpha' .* above 0"),
