@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     # For type checkers and editors, which cannot look into __getattr__.
+    from skdistill._distill import distill
     from skdistill._distilled import DistilledClassifier
     from skdistill._ensemble import EnsembleTeacher
     from skdistill._inspection.search_display import SearchDisplay
@@ -36,6 +37,7 @@ _PUBLIC = {
     "SwapTransfer": "skdistill._targets.transfer",
     "TablePreprocessor": "skdistill._preprocessing",
     "TeacherModel": "skdistill._training.modules",
+    "distill": "skdistill._distill",
     "one_standard_error": "skdistill._one_standard_error",
     "reference_recipe": "skdistill._reference",
 }
@@ -54,12 +56,17 @@ __all__ = [
     "SwapTransfer",
     "TablePreprocessor",
     "TeacherModel",
+    "distill",
     "one_standard_error",
     "reference_recipe",
 ]
 
-# A pickled network names it, too.
-_PICKLED = {**_PUBLIC, "ShuffledBatches": "skdistill._training.batches"}
+# Pickles name these, too.
+_PICKLED = {
+    **_PUBLIC,
+    "AskedModel": "skdistill._targets.asked",
+    "ShuffledBatches": "skdistill._training.batches",
+}
 
 
 def __getattr__(name: str) -> Any:

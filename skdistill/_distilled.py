@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.utils import indexable
 from skorch import NeuralNet
 
+from skdistill._further import further_rows, join
 from skdistill._network_rows import fit_preprocessor
 from skdistill._pickling import VersionedPickleMixin
 from skdistill._prediction import LogitsClassifierMixin
@@ -21,8 +22,6 @@ from skdistill._targets.teacher import check_fit_params, teacher_fit_params
 from skdistill._teaching import (
     Lesson,
     ask_teacher,
-    further_rows,
-    join,
     keep_lesson,
     lesson_from,
     seeds_of,
@@ -126,11 +125,13 @@ class DistilledClassifier(
         too. "auto" takes the out-of-fold logits that calibration has anyway, if they
         are wrong about more than a tenth of the rows: such labels are noise, which a
         teacher knows by heart. None takes what the teacher says of its own rows.
-    transfer : object with a `sample` method, default=None
-        What makes further rows for the fitted teacher to label, such as
-        `MixupTransfer` [5]_. They have no labels' term, and "auto" counts them. Where a
-        `student` of yours validates on some, a score counts them as wrong. Without
-        effect if ``alpha=0``; an error with `soft_targets`.
+    transfer : array-like or object with a `sample` method, default=None
+        Further rows for the fitted teacher to label: unlabelled ones of your own, with
+        the columns of `X`, or what makes some of `X`, such as `MixupTransfer` [5]_.
+        They have no labels' term, and "auto" counts them. Where a `student` of yours
+        validates on some, a score counts them as wrong. Of an `np.memmap` the teacher
+        gets 65,536 at a time; :func:`~sklearn.base.clone` copies rows. Without effect
+        if ``alpha=0``; an error with `soft_targets`.
     transfer_share : float, default=0.5
         Share of these rows in the sum of all weights, in (0, 1).
     memory : str, path or joblib.Memory, default=None
@@ -240,7 +241,7 @@ class DistilledClassifier(
         "calibrate": ["boolean", StrOptions({"auto"})],
         "blend": ["boolean", StrOptions({"auto"})],
         "target_cv": ["cv_object", StrOptions({"auto"})],
-        "transfer": [HasMethods(["sample"]), None],
+        "transfer": ["array-like", HasMethods(["sample"]), None],
         "transfer_share": [Interval(Real, 0, 1, closed="neither")],
         "n_jobs": [Integral, None],
         "memory": [str, os.PathLike, Memory, None],
@@ -336,8 +337,9 @@ class DistilledClassifier(
             If the teacher takes no such `fit_params`, before any training.
         """
         with all_or_nothing(self):
+            as_given = self.preprocessor is not None
             X_student, y_index, weight = validate_classification(
-                self, X, y, sample_weight
+                self, X, y, sample_weight, as_given=as_given
             )
             X, sample_weight = indexable(X, sample_weight)
             if soft_targets is not None:
@@ -347,10 +349,8 @@ class DistilledClassifier(
             check_teaching(self, soft_targets)
             check_fit_params(self, chosen_teacher(self), fit_params)
             seeds = seeds_of(self, self.random_state)
-            X_student = fit_preprocessor(
-                self, X_student, y_index, weight, seeds.others
-            )
-            further = further_rows(self, X, weight, seeds)
+            X_student = fit_preprocessor(self, X_student, y_index, weight, seeds.others)
+            further = further_rows(self, X, weight, seeds.transfer)
             n_rows = n_weighty(y_index, weight)
             n_rows += 0 if further is None else len(further.X_student)
             net = unfitted_student(self, X_student, len(self.classes_), n_rows)
@@ -378,7 +378,6 @@ class DistilledClassifier(
                         self, answers, X_student, y_index, weight, seeds
                     )
                 keep_lesson(self, lesson)
-                describe(bar, "student")
                 rows = without_weightless(
                     X_student,
                     y_index,
@@ -386,6 +385,8 @@ class DistilledClassifier(
                     teacher_logits=lesson.logits,
                 )
                 rows = join(self, lesson, further, *rows)
+                del further  # a second copy, as large
+                describe(bar, "student")
                 train_student(self, net, *rows, seeds.student, bar)
         return self
 

@@ -237,7 +237,10 @@ class EnsembleTeacher(
             of a network stops being finite. The estimator is then as it was.
         """
         with all_or_nothing(self):
-            X, y, sample_weight = validate_classification(self, X, y, sample_weight)
+            as_given = self.preprocessor is not None
+            X, y, sample_weight = validate_classification(
+                self, X, y, sample_weight, as_given=as_given
+            )
             check_calibrate(self)
             (seed,) = draw_seeds(deepcopy(self.random_state), 1)
             X = fit_preprocessor(self, X, y, sample_weight, seed)

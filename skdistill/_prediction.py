@@ -86,9 +86,7 @@ class LogitsClassifierMixin:
         rows = torch.from_numpy(np.require(rows, requirements=["C", "W"]))
         if not math.isfinite(rows.sum()):
             # Finite values may add up to infinity: scikit-learn decides.
-            X = validate_data(
-                self, filled(self, X), dtype=np.float32, reset=False
-            )
+            X = validate_data(self, filled(self, X), dtype=np.float32, reset=False)
             rows = torch.from_numpy(X)
         return rows
 

@@ -108,8 +108,8 @@ class DistilledClassifierCV(
         Whether networks like the student share in teaching.
     target_cv : int, cross-validation generator, iterable or None, default="auto"
         Folds, within the training rows of each fold, for out-of-fold soft targets.
-    transfer : object with a `sample` method, default=None
-        What makes further rows for the teacher to label, of the training rows.
+    transfer : array-like or object with a `sample` method, default=None
+        Further rows for the teacher: your own, or what makes some of a fold's.
     transfer_share : float, default=0.5
         Share of these rows in the sum of all weights, in (0, 1).
     device : str, default="cpu"

@@ -22,18 +22,20 @@ from skdistill._distilled import DistilledClassifier
 from skdistill._search_folds import train_candidates
 from skdistill._sklearn import _routing_enabled
 from skdistill._students.network import NETWORK_PARAMETERS, unfitted_student
-from skdistill._teaching import check_teaching
+from skdistill._teaching_settings import check_teaching
 from skdistill._validation import copy_form
 
 SHARED = (
     "teacher",
     "student",
+    "preprocessor",
     *NETWORK_PARAMETERS,
     "calibrate",
     "blend",
     "target_cv",
     "transfer",
     "transfer_share",
+    "memory",
     "random_state",
     "verbose",
 )

@@ -11,6 +11,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from skdistill._ensemble import EnsembleTeacher
 from skdistill._ensemble_members import fitted_on_subsets, member_budget
+from skdistill._further import further_rows, join
 from skdistill._network_rows import fit_preprocessor, network_rows
 from skdistill._progress import describe, epoch_progress
 from skdistill._sklearn import _routing_enabled
@@ -27,8 +28,6 @@ from skdistill._teaching import (
     Answers,
     Lesson,
     ask_teacher,
-    further_rows,
-    join,
     keep_lesson,
     lesson_from,
     seeds_of,
@@ -199,7 +198,7 @@ class _Fold:
         self.X = fit_preprocessor(self.model, seen, self.y, self.weight, seeds.others)
         self.further, self.lesson = None, Lesson()
         if is_taught:
-            self.further = further_rows(self.model, X, self.weight, seeds)
+            self.further = further_rows(self.model, X, self.weight, seeds.transfer)
 
     def n_rows(self, alpha):
         """Return the number of rows that training sees."""
@@ -309,9 +308,7 @@ def _train_stack(net, members, seeds, bar, verbose):
         if fold not in rows:
             rows[fold] = fold.training_rows()
             ends[fold] = end = end + len(rows[fold][0])
-    tables, labels = (
-        np.concatenate(parts) for parts in zip(*[r[:2] for r in rows.values()], strict=True)
-    )
+    tables, labels, *_ = zip(*rows.values(), strict=True)
     replicas = []
     for fold, (temperature, alpha) in members:
         _, y, plain, taught = rows[fold]
@@ -330,8 +327,8 @@ def _train_stack(net, members, seeds, bar, verbose):
         )
     nets, engine = train_replicas(
         net,
-        tables,
-        labels,
+        np.concatenate(tables),
+        np.concatenate(labels),
         replicas,
         n_classes=len(members[0][0].model.classes_),
         bar=bar,
@@ -396,7 +393,5 @@ def _answers(folds, data, seeds, bar):
         doing = f"teacher {type(given).__name__}, fold {n} of {len(folds)}"
         describe(bar, doing, counts=False)
         X, labels, fit_params = data.of_teacher(fold.rows)
-        answers.append(
-            ask_teacher(model, X, labels, fit_params, fold.weight, seeds)
-        )
+        answers.append(ask_teacher(model, X, labels, fit_params, fold.weight, seeds))
     return answers, "joblib"

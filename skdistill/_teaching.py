@@ -9,24 +9,20 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import check_cv
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing
 
 from skdistill._ensemble import EnsembleTeacher
-from skdistill._network_rows import network_rows
 from skdistill._sklearn import BaseSearchCV
 from skdistill._students.network import NETWORK_PARAMETERS, student_budget
 from skdistill._targets.cache import computed_once, content_key
 from skdistill._targets.logits import teacher_logits
 from skdistill._targets.out_of_fold import fitted_weights, stratified_folds
 from skdistill._targets.teacher import VERSIONS, taught_once
-from skdistill._targets.transfer import with_made
 from skdistill._teaching_settings import (
     blends,
     chosen_teacher,
     has_folds,
     is_calibrated_here,
 )
-from skdistill._training.loss import UNLABELLED
 from skdistill._validation import draw_seeds, n_weighty, seeded_clone
 
 N_CALIBRATION_FOLDS = 5
@@ -52,53 +48,15 @@ class Lesson(NamedTuple):
 
     def logits_of(self, rows, classes):
         """Return what the student is to learn of `FurtherRows`."""
-        logits = teacher_logits(self.teacher, rows.X, classes) / self.temperature
+        blocks = [teacher_logits(self.teacher, X, classes) for X in rows.blocks()]
+        logits = np.concatenate(blocks) / self.temperature
         if self.peers is not None:
             logits += self.peer_weight * self.peers.predict_logits(rows.X_student)
         return logits.astype(np.float32)
 
 
-class FurtherRows(NamedTuple):
-    """Rows that `transfer` made, as teachers get them and as networks do."""
-
-    X: object
-    X_student: np.ndarray
-
-
-def further_rows(estimator, X, sample_weight, seeds):
-    """Return what `transfer` makes of rows of positive weight, or None.
-
-    Parameters
-    ----------
-    estimator : DistilledClassifier
-        With the form of the data.
-    X : array-like
-        The caller's own rows.
-    sample_weight : ndarray of shape (n_samples,) or None
-    seeds : Seeds
-    """
-    if estimator.transfer is None or estimator.alpha == 0:
-        return None
-    if sample_weight is not None:
-        X = _safe_indexing(X, np.flatnonzero(sample_weight))
-    made = estimator.transfer.sample(X, random_state=seeds.transfer)
-    return FurtherRows(made, network_rows(estimator, made))
-
-
-def join(estimator, lesson, further, X, y, values):
-    """Return the rows of a student, their labels and values, with `further` rows."""
-    if further is None:
-        return X, y, values
-    logits = lesson.logits_of(further, estimator.classes_)
-    return (
-        np.concatenate([X, further.X_student]),
-        np.append(y, np.full(len(logits), UNLABELLED)),
-        with_made(values, logits, estimator.transfer_share),
-    )
-
-
 class Seeds(NamedTuple):
-    """Of all that `fit` draws; `transfer` only where it is given."""
+    """Of all that `fit` draws; `transfer` only where that is given."""
 
     teacher: int
     student: int

@@ -13,7 +13,9 @@ def chosen_teacher(estimator):
     """Return the teacher that an estimator was given, or that None stands for."""
     if estimator.teacher is not None:
         return estimator.teacher
-    teacher = EnsembleTeacher(device=estimator.device)
+    teacher = EnsembleTeacher(
+        device=estimator.device, preprocessor=estimator.preprocessor
+    )
     if _routing_enabled():
         teacher.set_fit_request(sample_weight=True)
     return teacher
@@ -54,7 +56,7 @@ def check_teaching(estimator, soft_targets=None):
     if soft_targets is not None and estimator.transfer is not None:
         raise ValueError(
             "The 'transfer' parameter must be None with soft_targets: there is no "
-            f"teacher to label further rows. Got {estimator.transfer!r}."
+            f"teacher to label further rows. Got a {type(estimator.transfer).__name__}."
         )
     can_blend = soft_targets is None and blends(estimator)
     if estimator.blend is True and not can_blend:

@@ -71,7 +71,7 @@ def all_or_nothing(estimator):
         _has_warned.set(has_warned)
 
 
-def validate_classification(estimator, X, y, sample_weight):
+def validate_classification(estimator, X, y, sample_weight, *, as_given=False):
     """Check the training data and set what `fit` learns from their form.
 
     Sets `classes_`, `n_features_in_` and, for DataFrames, `feature_names_in_`.
@@ -79,21 +79,21 @@ def validate_classification(estimator, X, y, sample_weight):
     Returns
     -------
     X : ndarray of shape (n_samples, n_features), dtype float32
-        As given for an estimator with a `preprocessor`, which checks it.
+        As it is with `as_given`, where a preprocessor is to check it.
     y : ndarray of shape (n_samples,), dtype int64
         Indices into `classes_`.
     sample_weight : ndarray of shape (n_samples,), dtype float32, or None
         Scaled to a mean of one over the rows of positive weight.
     """
-    if estimator.preprocessor is None:
-        X, y = validate_data(estimator, X, y, dtype=np.float32)
-        # torch takes no negative strides.
-        X = np.ascontiguousarray(X)
-    else:
+    if as_given:
         X, y = validate_data(estimator, X, y, skip_check_array=True)
         y = column_or_1d(y, warn=True)
         assert_all_finite(y, input_name="y")
         check_consistent_length(X, y)
+    else:
+        X, y = validate_data(estimator, X, y, dtype=np.float32)
+        # torch takes no negative strides.
+        X = np.ascontiguousarray(X)
     check_classification_targets(y)
     estimator.classes_, y = np.unique(y, return_inverse=True)
     if len(estimator.classes_) < 2:
@@ -148,8 +148,8 @@ def validated_weight(sample_weight, n_samples):
     )
     if weight.shape != (n_samples,):
         raise ValueError(
-            f"sample_weight must have shape ({n_samples},), one weight for every row of "
-            f"X. Got shape {weight.shape}."
+            f"sample_weight must have shape ({n_samples},), one weight for every row "
+            f"of X. Got shape {weight.shape}."
         )
     if weight.min() < 0:
         row = int(weight.argmin())

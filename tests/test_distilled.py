@@ -653,8 +653,8 @@ def test_soft_targets_are_for_no_further_rows(binary, alpha, no_training):
 def test_further_rows_that_cannot_be_made_stop_it_before_training(binary, no_training):
     X, y = binary
     model = small_distilled(transfer=MixupTransfer())
-    with pytest.raises(ValueError, match="mixed tables are not supported yet"):
-        model.fit(X.astype(object), y)
+    with pytest.raises(ValueError, match="All 80 rows of X are the same"):
+        model.fit(np.ones_like(X), y)
     model.set_params(transfer__alpha=0)
     with pytest.raises(ValueError, match="'alpha' parameter of MixupTransfer"):
         model.fit(X, y)
