@@ -1,6 +1,7 @@
 """A student that is a skorch net: built from an estimator's parameters, and kept."""
 
 from sklearn.base import clone
+from skorch import NeuralNet
 
 from skdistill._training.budget import STUDENT_STEPS, budget, warn_unconverged
 from skdistill._training.many_nets import Replica, train_replicas
@@ -44,6 +45,11 @@ def unfitted_student(estimator, X, n_classes, n_rows):
         settings = {name: getattr(estimator, name) for name in NETWORK_PARAMETERS}
         settings.update(student_budget(estimator, n_rows)._asdict())
         net = mlp_net(StudentModel, **settings)
+    elif not isinstance(estimator.student, NeuralNet):
+        raise ValueError(
+            f"The 'student' parameter of {type(estimator).__name__} must be a skorch "
+            f"net or None. Got {estimator.student!r}."
+        )
     else:
         refuse_overridden(estimator, "student", NETWORK_PARAMETERS)
         net = clone(estimator.student)
