@@ -82,7 +82,7 @@ def train_classifier(estimator, X, y, values, seed):
     student = unfitted_teacher(estimator.student, random_state=seed, seed=seed)
     rows, columns, weight = weighted_copies(y, alpha=estimator.alpha, **values)
     # Linear models lose digits if they compute in float32.
-    X = X.astype(np.float64)[rows]
+    X = X[rows].astype(np.float64)
     student.fit(X, columns, **_as_fit_param(student, weight))
     for name in ("n_iter_", "loss_curve_"):
         vars(estimator).pop(name, None)  # of a network, in a fit before
