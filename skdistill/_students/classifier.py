@@ -29,9 +29,8 @@ def is_classifier_student(student):
     return student is not None and not isinstance(student, NeuralNet)
 
 
-def check_classifier_student(estimator):
-    """Raise if the student of `estimator` cannot learn from weighted rows."""
-    student = estimator.student
+def check_classifier_student(student):
+    """Raise if `student` cannot learn from weighted copies of rows."""
     if inspect.isclass(student):
         raise ValueError(
             "The 'student' parameter must be an instance of a classifier, not a class. "
@@ -55,13 +54,18 @@ def check_classifier_student(estimator):
             "copy of each row per class, which would be on both sides of its splits. "
             f"Got {type(last).__name__}; search over student__... from outside instead."
         )
+
+
+def check_parameters(estimator):
+    """Raise if `estimator` sets what has no effect on a student that is no network."""
     refuse_overridden(estimator, "student", NETWORK_PARAMETERS)
     default = inspect.signature(type(estimator)).parameters["temperature"].default
     if estimator.temperature not in (1, default):
+        kind = type(_last_step(estimator.student)).__name__
         raise ValueError(
             "The 'temperature' parameter must be 1, or left at its default, with a "
-            f"student that is no network: {type(last).__name__} learns the teacher's "
-            f"probabilities as they are. Got temperature={estimator.temperature!r}."
+            f"student that is no network: {kind} learns the teacher's probabilities as "
+            f"they are. Got temperature={estimator.temperature!r}."
         )
 
 

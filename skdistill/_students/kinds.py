@@ -14,7 +14,8 @@ def unfitted_student(estimator, X, n_classes, n_rows):
     """
     if not is_classifier_student(estimator.student):
         return network.unfitted_student(estimator, X, n_classes, n_rows)
-    classifier.check_classifier_student(estimator)
+    classifier.check_classifier_student(estimator.student)
+    classifier.check_parameters(estimator)
     return estimator.student
 
 
