@@ -808,7 +808,7 @@ def test_global_random_states_are_left_alone(binary):
         ({"alpha": 1.5}, r"'alpha' .* \[0.0, 1.0\]. Got 1.5"),
         ({"alpha": -0.1}, "'alpha' .* Got -0.1"),
         ({"alpha": np.nan}, "'alpha' .* Got nan"),
-        ({"student": LogisticRegression()}, "'student' .* Got LogisticRegression"),
+        ({"student": Perceptron()}, "'student' .* 'predict_proba'.* Got Perceptron"),
         ({"hidden_layer_sizes": (0,)}, r"'hidden_layer_sizes' .* Got \(0,\)"),
         ({"max_epochs": 2.5}, "'max_epochs' .* Got 2.5"),
         ({"transfer": "mixup"}, "'transfer' .* 'sample' or None. Got 'mixup'"),

@@ -2,6 +2,7 @@
 
 import torch
 from sklearn.base import clone
+from skorch import NeuralNet
 from torch import nn
 
 from skdistill._preprocessing import linear_part
@@ -47,6 +48,11 @@ def unfitted_student(estimator, X, n_classes, n_rows):
         settings = {name: getattr(estimator, name) for name in NETWORK_PARAMETERS}
         settings.update(student_budget(estimator, n_rows)._asdict())
         net = mlp_net(StudentModel, **settings)
+    elif not isinstance(estimator.student, NeuralNet):
+        raise ValueError(
+            f"The 'student' parameter of {type(estimator).__name__} must be a skorch "
+            f"net or None. Got {estimator.student!r}."
+        )
     else:
         refuse_overridden(estimator, "student", NETWORK_PARAMETERS)
         net = clone(estimator.student)
