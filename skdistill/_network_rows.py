@@ -32,6 +32,7 @@ def fit_preprocessor(estimator, X, y, sample_weight, seed):
     """
     estimator._row_preprocessor = None
     if estimator.preprocessor is None:
+        vars(estimator).pop("preprocessor_", None)  # of a fit before
         return X
     preprocessor = TablePreprocessor()
     if not isinstance(estimator.preprocessor, str):

@@ -15,12 +15,14 @@ from skdistill._further import further_rows, join
 from skdistill._network_rows import fit_preprocessor, network_rows
 from skdistill._progress import describe, epoch_progress
 from skdistill._sklearn import _routing_enabled
-from skdistill._students.network import (
-    fold_scaling,
+from skdistill._students.kinds import (
+    is_classifier_student,
     keep_student,
-    student_budget,
+    n_steps,
+    train_student,
     unfitted_student,
 )
+from skdistill._students.network import fold_scaling, student_budget
 from skdistill._targets.given import checked_soft_targets
 from skdistill._targets.logits import proba_to_logits, teacher_logits
 from skdistill._targets.out_of_fold import fit_params_of_rows
@@ -222,6 +224,16 @@ class _Fold:
         X, y, taught = join(self.model, self.lesson, self.further, X, y, values)
         return X, y, plain, taught
 
+    def train_alone(self, pair, student, seed, bar):
+        """Train a student that is no network, and keep it."""
+        model = copy(self.model).set_params(temperature=pair[0], alpha=pair[1])
+        X, y, plain, taught = self.training_rows()
+        if model.alpha == 0:
+            n_rows = self.n_rows(alpha=0)
+            X, y, taught = X[:n_rows], y[:n_rows], plain
+        train_student(model, student, X, y, taught, seed, bar)
+        self.students[pair] = model.student_
+
     def keep(self, pair, student):
         """Keep the student that was trained for a pair of temperature and alpha."""
         fold_scaling(self.model, student)
@@ -263,14 +275,14 @@ def _train_part(models, data, rows_of_folds, pairs, seeds, verbose):
     ]
     to_train = dict.fromkeys(trained_as.values())
     stacks = [stack for folds in in_folds for stack in _stacks(folds, to_train)]
-    n_epochs = sum(len(members) * net.max_epochs for net, members in stacks)
+    total = sum(len(members) * n_steps(student) for student, members in stacks)
     engine = {"teachers": None}
-    with epoch_progress(n_epochs, description="students", verbose=verbose) as bar:
+    with epoch_progress(total, description="students", verbose=verbose) as bar:
         if is_taught:
             engine["teachers"] = _teach(in_folds, data, seeds, bar)
             describe(bar, "students")
-        for net, members in stacks:
-            engine["students"] = _train_stack(net, members, seeds, bar, verbose)
+        how = {_train_stack(*stack, seeds, bar, verbose) for stack in stacks}
+        engine["students"] = how.pop() if len(how) == 1 else "joblib"
     fitted = [
         {
             (number, *pair): fold.fitted(pair, trained_as[pair])
@@ -283,7 +295,7 @@ def _train_part(models, data, rows_of_folds, pairs, seeds, verbose):
 
 
 def _stacks(folds, pairs):
-    """Return nets, each with the folds and pairs to train a copy of it for.
+    """Return students, each with the folds and pairs to train a copy of it for.
 
     There is one but for `transfer`, whose rows can make training longer, and for a
     preprocessor that makes other numbers of columns.
@@ -295,14 +307,18 @@ def _stacks(folds, pairs):
             shape = fold.X.shape[1], student_budget(fold.model, n_rows)
             if shape not in stacks:
                 n_classes = len(fold.model.classes_)
-                net = unfitted_student(fold.model, fold.X, n_classes, n_rows)
-                stacks[shape] = net, []
+                student = unfitted_student(fold.model, fold.X, n_classes, n_rows)
+                stacks[shape] = student, []
             stacks[shape][1].append((fold, pair))
     return list(stacks.values())
 
 
-def _train_stack(net, members, seeds, bar, verbose):
-    """Train a copy of `net` for each fold and pair, and keep it in the fold."""
+def _train_stack(student, members, seeds, bar, verbose):
+    """Train a copy of a student for each fold and pair, and keep it in the fold."""
+    if is_classifier_student(student):
+        for fold, pair in members:
+            fold.train_alone(pair, student, seeds.student, bar)
+        return "joblib"
     rows, ends, end = {}, {}, 0
     for fold, _ in members:
         if fold not in rows:
@@ -326,7 +342,7 @@ def _train_stack(net, members, seeds, bar, verbose):
             )
         )
     nets, engine = train_replicas(
-        net,
+        student,
         np.concatenate(tables),
         np.concatenate(labels),
         replicas,

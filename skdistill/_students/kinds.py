@@ -1,5 +1,7 @@
 """One way to every kind of student: a skorch net, or another classifier."""
 
+import pickle
+
 import torch
 
 from skdistill._students import classifier, network
@@ -34,6 +36,21 @@ def train_student(estimator, student, X, y, values, seed, bar):
         bar.update()
     else:
         network.train_student(estimator, student, X, y, values, seed, bar)
+
+
+def keep_student(estimator, student):
+    """Set on `estimator` what `fit` learns from a student that is trained."""
+    if is_classifier_student(student):
+        estimator.student_ = student
+    else:
+        network.keep_student(estimator, student)
+
+
+def student_bytes(student):
+    """Return the size of a fitted student: of a net's weights, or else of a pickle."""
+    if is_classifier_student(student):
+        return len(pickle.dumps(student))
+    return sum(weight.nbytes for weight in student.module_.parameters())
 
 
 def student_logits(student, X, n_classes):
