@@ -185,7 +185,8 @@ def paired(results, student, teacher, alpha, base, metric):
         return results[chosen].pivot(index="table", columns="seed", values=metric)
 
     taught, alone = of(student, teacher, alpha), of(base, "labels", 0.0)
-    return np.log(alone / taught) if metric == "log-loss" else taught - alone
+    gain = np.log(alone / taught) if metric == "log-loss" else taught - alone
+    return gain.dropna()
 
 
 def summary(results):
@@ -237,7 +238,7 @@ def by_table(results):
         for student in plain:
             loss = paired(results, student, teacher, 0.5, student, "log-loss")
             ratios = np.exp(-loss.mean(axis=1)).reindex(names)
-            if ratios.isna().all():
+            if loss.empty:
                 continue
             cells = ["" if np.isnan(ratio) else f"{ratio:.2f}" for ratio in ratios]
             rows.append((teacher.replace("Classifier", ""), student, *cells))
