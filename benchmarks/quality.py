@@ -43,12 +43,13 @@ from skdistill import (
     SwapTransfer,
     reference_recipe,
 )
-from skdistill._students.network import student_budget, unfitted_student
+from skdistill._students.network import unfitted_student
 from skdistill._targets.logits import proba_to_logits
 from skdistill._targets.out_of_fold import fitted_weights, stratified_folds
 from skdistill._targets.teacher import taught
 from skdistill._targets.transfer import with_made
 from skdistill._teaching import NOISY
+from skdistill._training.budget import budget_of
 from skdistill._training.loss import UNLABELLED
 from skdistill._training.many_nets import Replica, train_stacked
 from skdistill._training.nets import net_logits
@@ -225,7 +226,7 @@ def taught_by_all(split, X_made, seed):
         hidden_layer_sizes=model.hidden_layer_sizes,
         lr=model.lr,
         random_state=seed,
-        **student_budget(model, len(y))._asdict(),
+        **budget_of(model, len(y), "student")._asdict(),
     ).fit(X, y)
     return says, Taught(
         peers.predict_logits(X),
@@ -374,7 +375,7 @@ def students(rows, lessons, peers):
             )
         given, n_rows = dict(params), rows.n_train * (1 + has_more)
         factor = given.pop("steps", 1)
-        budget = student_budget(DistilledClassifier(**given), n_rows)
+        budget = budget_of(DistilledClassifier(**given), n_rows, "student")
         given["max_epochs"] = max(1, round(factor * budget.max_epochs))
         nets = rows.trained(replicas, n_rows, **given)
         yield from ((*key, net) for key, net in zip(keys, nets, strict=True))

@@ -10,14 +10,10 @@ from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.parallel import Parallel, delayed
 
 from skdistill._ensemble import EnsembleTeacher
-from skdistill._ensemble_members import fitted_on_subsets, member_budget
+from skdistill._ensemble_members import fitted_on_subsets
 from skdistill._progress import describe, epoch_progress
 from skdistill._sklearn import _routing_enabled
-from skdistill._students.network import (
-    keep_student,
-    student_budget,
-    unfitted_student,
-)
+from skdistill._students.network import keep_student, unfitted_student
 from skdistill._targets.logits import teacher_logits
 from skdistill._targets.out_of_fold import fit_params_of_rows
 from skdistill._targets.teacher import unfitted_teacher
@@ -32,6 +28,7 @@ from skdistill._teaching import (
     seeds_of,
     teach,
 )
+from skdistill._training.budget import budget_of
 from skdistill._training.loss import UNLABELLED
 from skdistill._training.many_nets import Replica, train_replicas
 from skdistill._training.nets import chosen_device
@@ -134,12 +131,12 @@ def _what_stacks(model, data, rows):
     """Return what folds have in common that can be trained as one stack."""
     shared = [tuple(np.unique(data.y[rows]).tolist())]
     n_rows = len(data.subset(rows, data.sample_weight)["rows"])
-    shared.append(student_budget(model, n_rows))
+    shared.append(budget_of(model, n_rows, "student"))
     teacher = chosen_teacher(model)
     if type(teacher) is EnsembleTeacher:
         weight = data.fit_params.get("sample_weight")
         n_rows = len(data.subset(rows, weight)["rows"])
-        shared.append(member_budget(teacher, n_rows))
+        shared.append(budget_of(teacher, n_rows, "member"))
     return tuple(shared)
 
 
@@ -259,7 +256,7 @@ def _stacks(model, data, subsets, further, pairs):
             n_rows = len(subset["rows"])
             if pair[1] > 0 and more is not None:
                 n_rows += len(more.X_student)
-            budget = student_budget(model, n_rows)
+            budget = budget_of(model, n_rows, "student")
             _, members = stacks.setdefault(budget, (n_rows, []))
             members.append((fold, pair))
     n_classes = len(model.classes_)

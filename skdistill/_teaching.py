@@ -16,7 +16,7 @@ from sklearn.utils.validation import validate_data
 
 from skdistill._ensemble import EnsembleTeacher
 from skdistill._sklearn import BaseSearchCV, _routing_enabled
-from skdistill._students.network import NETWORK_PARAMETERS, student_budget
+from skdistill._students.network import NETWORK_PARAMETERS
 from skdistill._targets.cache import computed_once, content_key
 from skdistill._targets.logits import teacher_logits
 from skdistill._targets.out_of_fold import (
@@ -31,6 +31,7 @@ from skdistill._targets.teacher import (
     unfitted_teacher,
 )
 from skdistill._targets.transfer import with_made
+from skdistill._training.budget import budget_of
 from skdistill._training.loss import UNLABELLED
 from skdistill._validation import draw_seeds, n_weighty
 
@@ -316,7 +317,7 @@ def _peers(estimator, X, y, sample_weight, seed):
         random_state=seed,
         **{name: getattr(estimator, name) for name in names},
     )
-    budget = student_budget(estimator, n_weighty(X, sample_weight))
+    budget = budget_of(estimator, n_weighty(X, sample_weight), "student")
     peers.set_params(**budget._asdict())
 
     def compute():
