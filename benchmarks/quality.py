@@ -72,7 +72,7 @@ class Split(NamedTuple):
 
 
 class Taught(NamedTuple):
-    """What a teacher says of training rows, honestly of them, of test and made rows."""
+    """What a teacher says of training rows, out of fold too, of test and made rows."""
 
     logits: np.ndarray
     out_of_fold: np.ndarray
@@ -244,14 +244,14 @@ def targets_of(kind, teacher, said, peers, y):
     if kind != "calibrated" and teacher != "EnsembleTeacher":
         sources.append(peers)
     weights = fitted_weights([source.out_of_fold for source in sources], y)
-    own, honest, _, made = (
+    own, out_of_fold, _, made = (
         sum(w * z for w, z in zip(weights, of_sources, strict=True))
         for of_sources in zip(*sources, strict=True)
     )
-    is_noisy = (honest.argmax(axis=1) != y).mean() > NOISY
+    is_noisy = (out_of_fold.argmax(axis=1) != y).mean() > NOISY
     if kind == "in sample" or not (kind == "out of fold" or is_noisy):
         return own, made
-    return honest, made
+    return out_of_fold, made
 
 
 # --- Students -----------------------------------------------------------------------
@@ -443,9 +443,9 @@ def results_of(name, make_split, n_splits):
         lessons.append(said)
         peers.append(of_peers)
         for teacher in TEACHERS:
-            test, honest = said[teacher].test, said[teacher].out_of_fold
+            test, out_of_fold = said[teacher].test, said[teacher].out_of_fold
             note(i, teacher, "teacher", test)
-            (weight,) = fitted_weights([honest], split.y)
+            (weight,) = fitted_weights([out_of_fold], split.y)
             note(i, teacher, "teacher, calibrated", weight * test)
     for i, teacher, variant, net in students(rows, lessons, peers):
         logits = logits_of(net, splits[i].X_test)

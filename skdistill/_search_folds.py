@@ -297,9 +297,9 @@ def _fold_teachers(model, data, y, folds, seeds, bar):
             for fitted, subset, rows in zip(teachers, subsets, folds, strict=True):
                 logits = teacher_logits(fitted, data.of_teacher(rows)[0], classes)
                 if fitted.oof_logits_ is not None:
-                    honest = np.full_like(logits, np.nan)
-                    honest[np.isin(rows, subset["rows"])] = fitted.oof_logits_
-                    fitted.oof_logits_ = honest  # as a fit of its own has it
+                    out_of_fold = np.full_like(logits, np.nan)
+                    out_of_fold[np.isin(rows, subset["rows"])] = fitted.oof_logits_
+                    fitted.oof_logits_ = out_of_fold  # as a fit of its own has it
                 weight = data.weight_of(rows, data.sample_weight)
                 taught.append(plain_lesson(model, fitted, logits, y[rows], weight))
             return taught, "vectorized"
