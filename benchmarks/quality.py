@@ -43,12 +43,13 @@ from skdistill import (
     SwapTransfer,
     reference_recipe,
 )
-from skdistill._students.network import student_budget, unfitted_student
+from skdistill._students.network import unfitted_student
 from skdistill._targets.logits import proba_to_logits
 from skdistill._targets.out_of_fold import fitted_weights, stratified_folds
 from skdistill._targets.teacher import taught
 from skdistill._targets.transfer import with_made
 from skdistill._teaching import NOISY
+from skdistill._training.budget import budget_of
 from skdistill._training.loss import UNLABELLED
 from skdistill._training.many_nets import Replica, train_stacked
 from skdistill._training.nets import net_logits
@@ -71,7 +72,7 @@ class Split(NamedTuple):
 
 
 class Taught(NamedTuple):
-    """What a teacher says of training rows, honestly of them, of test and made rows."""
+    """What a teacher says of training rows, out of fold too, of test and made rows."""
 
     logits: np.ndarray
     out_of_fold: np.ndarray
@@ -225,7 +226,7 @@ def taught_by_all(split, X_made, seed):
         hidden_layer_sizes=model.hidden_layer_sizes,
         lr=model.lr,
         random_state=seed,
-        **student_budget(model, len(y))._asdict(),
+        **budget_of(model, len(y), "student")._asdict(),
     ).fit(X, y)
     return says, Taught(
         peers.predict_logits(X),
@@ -243,14 +244,14 @@ def targets_of(kind, teacher, said, peers, y):
     if kind != "calibrated" and teacher != "EnsembleTeacher":
         sources.append(peers)
     weights = fitted_weights([source.out_of_fold for source in sources], y)
-    own, honest, _, made = (
+    own, out_of_fold, _, made = (
         sum(w * z for w, z in zip(weights, of_sources, strict=True))
         for of_sources in zip(*sources, strict=True)
     )
-    is_noisy = (honest.argmax(axis=1) != y).mean() > NOISY
+    is_noisy = (out_of_fold.argmax(axis=1) != y).mean() > NOISY
     if kind == "in sample" or not (kind == "out of fold" or is_noisy):
         return own, made
-    return honest, made
+    return out_of_fold, made
 
 
 # --- Students -----------------------------------------------------------------------
@@ -374,7 +375,7 @@ def students(rows, lessons, peers):
             )
         given, n_rows = dict(params), rows.n_train * (1 + has_more)
         factor = given.pop("steps", 1)
-        budget = student_budget(DistilledClassifier(**given), n_rows)
+        budget = budget_of(DistilledClassifier(**given), n_rows, "student")
         given["max_epochs"] = max(1, round(factor * budget.max_epochs))
         nets = rows.trained(replicas, n_rows, **given)
         yield from ((*key, net) for key, net in zip(keys, nets, strict=True))
@@ -442,9 +443,9 @@ def results_of(name, make_split, n_splits):
         lessons.append(said)
         peers.append(of_peers)
         for teacher in TEACHERS:
-            test, honest = said[teacher].test, said[teacher].out_of_fold
+            test, out_of_fold = said[teacher].test, said[teacher].out_of_fold
             note(i, teacher, "teacher", test)
-            (weight,) = fitted_weights([honest], split.y)
+            (weight,) = fitted_weights([out_of_fold], split.y)
             note(i, teacher, "teacher, calibrated", weight * test)
     for i, teacher, variant, net in students(rows, lessons, peers):
         logits = logits_of(net, splits[i].X_test)

@@ -14,7 +14,7 @@ from skdistill._targets.out_of_fold import (
     fitted_weights,
     stratified_folds,
 )
-from skdistill._training.budget import MEMBER_STEPS, budget
+from skdistill._training.budget import budget_of
 from skdistill._training.many_nets import Replica, train_alone, train_stacked
 from skdistill._training.modules import TeacherModel
 from skdistill._training.nets import check_member, mlp_net, net_logits, prepared
@@ -45,22 +45,11 @@ def check_calibrate(ensemble):
         )
 
 
-def member_budget(ensemble, n_rows):
-    """Return the budget of each member of `ensemble` for training on `n_rows`."""
-    return budget(
-        n_rows,
-        MEMBER_STEPS,
-        max_epochs=ensemble.max_epochs,
-        batch_size=ensemble.batch_size,
-        weight_decay=ensemble.weight_decay,
-    )
-
-
 def unfitted_member(ensemble, X, n_rows):
     """Return the net that all members are copies of, for training on `n_rows`."""
     if ensemble.estimator is None:
         settings = {name: getattr(ensemble, name) for name in MEMBER_PARAMETERS}
-        settings.update(member_budget(ensemble, n_rows)._asdict())
+        settings.update(budget_of(ensemble, n_rows, "member")._asdict())
         net = mlp_net(TeacherModel, **settings)
     else:
         refuse_overridden(ensemble, "estimator", MEMBER_PARAMETERS)

@@ -23,7 +23,7 @@ from skdistill._search_candidates import (
     score_by,
     scorers_of,
 )
-from skdistill._search_folds import Data, folds_of
+from skdistill._search_data import Data, folds_of
 from skdistill._sklearn import StrOptions, _fit_context
 from skdistill._students.kinds import keep_student, student_logits
 from skdistill._targets.given import checked_soft_targets

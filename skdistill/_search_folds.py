@@ -4,17 +4,14 @@ from copy import copy, deepcopy
 
 import numpy as np
 from joblib import effective_n_jobs
-from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing
-from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.parallel import Parallel, delayed
 
 from skdistill._ensemble import EnsembleTeacher
-from skdistill._ensemble_members import fitted_on_subsets, member_budget
+from skdistill._ensemble_members import fitted_on_subsets
 from skdistill._further import further_rows, join
 from skdistill._network_rows import fit_preprocessor, network_rows
 from skdistill._progress import describe, epoch_progress
-from skdistill._sklearn import _routing_enabled
 from skdistill._students.kinds import (
     is_classifier_student,
     keep_student,
@@ -22,10 +19,8 @@ from skdistill._students.kinds import (
     train_student,
     unfitted_student,
 )
-from skdistill._students.network import fold_scaling, student_budget
-from skdistill._targets.given import checked_soft_targets
-from skdistill._targets.logits import proba_to_logits, teacher_logits
-from skdistill._targets.out_of_fold import fit_params_of_rows
+from skdistill._students.network import fold_scaling
+from skdistill._targets.logits import teacher_logits
 from skdistill._teaching import (
     Answers,
     Lesson,
@@ -35,63 +30,15 @@ from skdistill._teaching import (
     seeds_of,
 )
 from skdistill._teaching_settings import asks_others, chosen_teacher
+from skdistill._training.budget import budget_of
 from skdistill._training.many_nets import Replica, train_replicas
 from skdistill._training.nets import chosen_device
 from skdistill._validation import (
     ends_in,
     n_weighty,
     seeded_clone,
-    validated_weight,
     without_weightless,
 )
-
-
-class Data:
-    """What all folds are made of. `y` has labels.
-
-    `fit_params` is what the teacher's `fit` is given for all rows beside X and y;
-    `metadata` is what that of a `DistilledClassifier` is, for the same.
-    """
-
-    def __init__(self, X, y, sample_weight, soft_targets, fit_params, metadata):
-        self.X, self.y, self.sample_weight = X, y, sample_weight
-        self.soft_targets = soft_targets
-        self.fit_params, self.metadata = fit_params, metadata
-
-    def given_lesson(self, rows, classes):
-        """Return what `soft_targets` say of some of the rows."""
-        given = _safe_indexing(self.soft_targets, rows)
-        given = checked_soft_targets(given, len(rows), classes)
-        return Lesson(logits=proba_to_logits(given).astype(np.float32))
-
-    def of_teacher(self, rows):
-        """Return some of the rows as the caller gave them, for any teacher."""
-        fit_params = fit_params_of_rows(self.fit_params, rows, len(self.y))
-        return _safe_indexing(self.X, rows), self.y[rows], fit_params
-
-    def weight_of(self, rows, sample_weight):
-        """Return the weights of some of the rows, as `validate_classification` does."""
-        if sample_weight is None:
-            return None
-        weight = _safe_indexing(sample_weight, rows)
-        return validated_weight(weight, len(rows))
-
-    def subset(self, rows, sample_weight):
-        """Return rows that training sees and their weights, for `Replica`."""
-        weight = self.weight_of(rows, sample_weight)
-        if weight is None:
-            return {"rows": rows}
-        return {"rows": rows[weight > 0], "sample_weight": weight[weight > 0]}
-
-
-def folds_of(search, X, y, groups, fit_params):
-    """Return the training and test rows of every fold of `search`."""
-    if _routing_enabled():
-        given = fit_params if groups is None else {**fit_params, "groups": groups}
-        params = process_routing(search, "fit", **given).splitter.split
-    else:
-        params = {"groups": groups}
-    return list(check_cv(search.cv, y, classifier=True).split(X, y, **params))
 
 
 def train_candidates(models, data, folds, pairs, n_jobs):
@@ -156,7 +103,7 @@ def _what_stacks(model, data, rows):
     if type(teacher) is EnsembleTeacher:
         weight = data.fit_params.get("sample_weight")
         n_rows = len(data.subset(rows, weight)["rows"])
-        shared.append(member_budget(teacher, n_rows))
+        shared.append(budget_of(teacher, n_rows, "member"))
     return tuple(shared)
 
 
@@ -304,7 +251,7 @@ def _stacks(folds, pairs):
     for fold in folds:
         for pair in pairs:
             n_rows = fold.n_rows(alpha=pair[1])
-            shape = fold.X.shape[1], student_budget(fold.model, n_rows)
+            shape = fold.X.shape[1], budget_of(fold.model, n_rows, "student")
             if shape not in stacks:
                 n_classes = len(fold.model.classes_)
                 student = unfitted_student(fold.model, fold.X, n_classes, n_rows)

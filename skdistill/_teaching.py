@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from skdistill._ensemble import EnsembleTeacher
 from skdistill._sklearn import BaseSearchCV
-from skdistill._students.network import NETWORK_PARAMETERS, student_budget
+from skdistill._students.network import NETWORK_PARAMETERS
 from skdistill._targets.cache import computed_once, content_key
 from skdistill._targets.logits import teacher_logits
 from skdistill._targets.out_of_fold import fitted_weights, stratified_folds
@@ -23,6 +23,7 @@ from skdistill._teaching_settings import (
     has_folds,
     is_calibrated_here,
 )
+from skdistill._training.budget import budget_of
 from skdistill._validation import draw_seeds, n_weighty, seeded_clone
 
 N_CALIBRATION_FOLDS = 5
@@ -233,7 +234,7 @@ def _peers(estimator, X, y, sample_weight, seed):
         random_state=seed,
         **{name: getattr(estimator, name) for name in names},
     )
-    budget = student_budget(estimator, n_weighty(X, sample_weight))
+    budget = budget_of(estimator, n_weighty(X, sample_weight), "student")
     peers.set_params(**budget._asdict())
 
     def compute():

@@ -1,4 +1,5 @@
 import os
+import signal
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 # Tiny problems: more threads only wait for each other, in torch and elsewhere.
@@ -25,6 +26,14 @@ def blobs():
     X, y = make_blobs(n_samples=90, n_features=4, centers=3, random_state=0)
     X = (X - X.mean(axis=0)) / X.std(axis=0)
     return X.astype(np.float32), np.array(["a", "b", "c"])[y]
+
+
+@pytest.fixture
+def ctrl_c_interrupts():
+    """Let SIGINT raise KeyboardInterrupt, where a shell has it ignored too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -593,6 +593,7 @@ class StopsAtTwo(Callback):
             raise KeyboardInterrupt
 
 
+@pytest.mark.usefixtures("ctrl_c_interrupts")
 def test_interrupt_inside_a_callback_is_told_from_early_stopping(binary):
     """Both are a KeyboardInterrupt; only one of them is raised by the callback."""
     X, y = binary

@@ -64,9 +64,12 @@ def test_the_reference_experiment_prints_its_tables_and_draws(
 
     out = capsys.readouterr().out
     of_recipe, of_defaults = out.split("\n\nDefault settings: ")
-    start = "100 training rows, 200 test rows, 12 teachers of "
-    assert of_recipe.startswith(f"Tiny run: {start}1 epochs")
-    assert of_defaults.startswith(f"{start}auto epochs")
+    heading = (
+        "100 training rows, 200 test rows, 12 teachers (epochs: {}), "
+        "2 students (epochs: {}), temperature 3.0, alpha {}\n"
+    )
+    assert of_recipe.startswith("Tiny run: " + heading.format(1, 3, 0.7))
+    assert of_defaults.startswith(heading.format("auto", "auto", 0.5))
     for tables in (of_recipe, of_defaults):
         check_tables(tables)
 

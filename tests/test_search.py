@@ -36,6 +36,7 @@ from skdistill import (
     one_standard_error,
 )
 from skdistill._training.batches import ShuffledBatches
+from skdistill._training.budget import STEPS
 from skdistill._training.many_nets import train_replicas
 from tests.nets import (
     CountedTeacher,
@@ -120,7 +121,7 @@ def test_scores_and_choice_are_those_of_grid_search(blobs, teacher, weighted):
     ids=["stacked", "jobs", "blended", "out of fold", "state", "auto"],
 )
 def test_further_rows_are_those_of_grid_search(binary, monkeypatch, teacher, params):
-    monkeypatch.setattr("skdistill._students.network.STUDENT_STEPS", 40)
+    monkeypatch.setitem(STEPS, "student", 40)
     X, y = binary
     X, weight = pd.DataFrame(X, columns=list("abcdef")), np.linspace(0, 2, len(y))
     params = {"transfer": MixupTransfer(n_rows=2), "transfer_share": 0.7, **params}
@@ -306,8 +307,8 @@ def test_further_teachers_are_fitted_once_per_fold(binary, tmp_path):
 def test_a_budget_is_that_of_the_fold(binary, monkeypatch, teacher):
     """Folds of other sizes are trained for other numbers of epochs."""
     monkeypatch.setattr("skdistill._training.budget.MIN_EPOCHS", 1)
-    monkeypatch.setattr("skdistill._students.network.STUDENT_STEPS", 12)
-    monkeypatch.setattr("skdistill._ensemble_members.MEMBER_STEPS", 12)
+    monkeypatch.setitem(STEPS, "student", 12)
+    monkeypatch.setitem(STEPS, "member", 12)
     rows, seen = np.arange(80), []
 
     def look(estimator, X, y):

@@ -166,8 +166,8 @@ def heading(splits, plan):
     model = planned_model(plan)
     return (
         f"{plan.title}: {n_train:,} training rows, {n_test:,} test rows, "
-        f"{plan.n_teachers} teachers of {model.teacher.max_epochs} epochs, "
-        f"{plan.n_students} students of {model.max_epochs}, "
+        f"{plan.n_teachers} teachers (epochs: {model.teacher.max_epochs}), "
+        f"{plan.n_students} students (epochs: {model.max_epochs}), "
         f"temperature {model.temperature}, alpha {model.alpha}"
     )
 

@@ -2,11 +2,10 @@
 
 import torch
 from sklearn.base import clone
-from skorch import NeuralNet
 from torch import nn
 
 from skdistill._preprocessing import linear_part
-from skdistill._training.budget import STUDENT_STEPS, budget, warn_unconverged
+from skdistill._training.budget import budget_of, warn_unconverged
 from skdistill._training.many_nets import Replica, train_replicas
 from skdistill._training.modules import StudentModel
 from skdistill._training.nets import check_student, mlp_net, prepared
@@ -28,17 +27,6 @@ def student_name(estimator):
     return f"the student of {type(estimator).__name__}"
 
 
-def student_budget(estimator, n_rows):
-    """Return the budget of the student of `estimator` for training on `n_rows`."""
-    return budget(
-        n_rows,
-        STUDENT_STEPS,
-        max_epochs=estimator.max_epochs,
-        batch_size=estimator.batch_size,
-        weight_decay=estimator.weight_decay,
-    )
-
-
 def unfitted_student(estimator, X, n_classes, n_rows):
     """Return the net that the parameters of `estimator` describe, checked on `X`.
 
@@ -46,13 +34,8 @@ def unfitted_student(estimator, X, n_classes, n_rows):
     """
     if estimator.student is None:
         settings = {name: getattr(estimator, name) for name in NETWORK_PARAMETERS}
-        settings.update(student_budget(estimator, n_rows)._asdict())
+        settings.update(budget_of(estimator, n_rows, "student")._asdict())
         net = mlp_net(StudentModel, **settings)
-    elif not isinstance(estimator.student, NeuralNet):
-        raise ValueError(
-            f"The 'student' parameter of {type(estimator).__name__} must be a skorch "
-            f"net or None. Got {estimator.student!r}."
-        )
     else:
         refuse_overridden(estimator, "student", NETWORK_PARAMETERS)
         net = clone(estimator.student)

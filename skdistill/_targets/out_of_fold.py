@@ -14,7 +14,7 @@ from skdistill._sklearn import BaseSearchCV
 from skdistill._targets.logits import teacher_logits
 
 SMALLEST_WEIGHT = 0.01
-"""What logits are multiplied by at least: a temperature of 100."""
+"""What logits are multiplied by at least: a temperature of 100; at most its inverse."""
 
 
 def stratified_folds(y, n_folds, seed):
@@ -28,12 +28,16 @@ def stratified_folds(y, n_folds, seed):
 
 
 def fitted_weights(logits, y, sample_weight=None):
-    """Return what logits are to be multiplied by, so that their sum is honest.
+    """Return what logits are to be multiplied by, to be as sure as they may be.
 
-    The weights, none of them negative, minimize the log-loss: that of the logits of
-    one model is the inverse of its temperature [1]_, and several models are stacked
-    [2]_. The labels are smoothed by one row's worth, as in [3]_, or models without an
-    error would be taken for such as make none.
+    The weights minimize the log-loss of the sum: that of the logits of one model is
+    the inverse of its temperature [1]_, and several models are stacked [2]_.
+
+    The labels are smoothed by ``1 / n_samples``, as if one row in all had a random
+    label, in the spirit of [3]_: a model that is right about all of them would get the
+    largest weight there is otherwise, as if it never erred. No weight is below
+    `SMALLEST_WEIGHT`, which leaves next to nothing of the logits: 0 has no inverse, and
+    a negative one would turn the classes round.
 
     Parameters
     ----------

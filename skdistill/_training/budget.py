@@ -6,14 +6,12 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-STUDENT_STEPS = 6000
-MEMBER_STEPS = 3000
+STEPS = {"student": 6000, "member": 3000}
+"""How many gradient steps "auto" stands for, about."""
 MIN_EPOCHS, MAX_EPOCHS = 5, 1000
 MIN_BATCH, MAX_BATCH = 64, 512
 BATCHES_PER_EPOCH = 128
 """How many batches an epoch has, about, where neither bound of their size holds."""
-
-
 LATE_SHARE = 0.25
 """How much of its fall a loss may owe to the second half of the epochs, at most.
 
@@ -28,6 +26,15 @@ class Budget(NamedTuple):
     max_epochs: int
     batch_size: int
     weight_decay: float
+
+
+def budget_of(estimator, n_rows, role):
+    """Return the budget of the networks of `estimator` for training on `n_rows`.
+
+    Their `role` is "student", or "member" of an ensemble.
+    """
+    given = {name: getattr(estimator, name) for name in Budget._fields}
+    return budget(n_rows, STEPS[role], **given)
 
 
 def budget(n_rows, n_steps, *, max_epochs, batch_size, weight_decay):

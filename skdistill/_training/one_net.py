@@ -80,19 +80,36 @@ def raised_by_callback(interrupt):
     """Tell skorch's way to stop early, a KeyboardInterrupt, from Ctrl-C.
 
     It comes from a raise statement in what the net notifies. Ctrl-C may arrive there
-    too, but comes from no statement, or from the handler of the signal.
+    too, and what caught it may raise another.
     """
-    handler = signal.getsignal(signal.SIGINT)
-    handler = getattr(handler, "func", handler)  # asyncio's is a functools.partial
-    traces = []
-    trace = interrupt.__traceback__
+    frames = [trace.tb_frame for trace in _traces(interrupt)]
+    notified = NeuralNet.notify.__code__ in [frame.f_code for frame in frames[:-1]]
+    each, traces = interrupt, _traces(interrupt)
+    # What a caller of `fit` has caught, and handles still, is none of its business.
+    while traces and traces[0].tb_frame in frames:
+        if isinstance(each, KeyboardInterrupt) and _is_ctrl_c(traces):
+            return False
+        each = each.__context__
+        traces = _traces(each)
+    return notified
+
+
+def _traces(error):
+    """Return where an error has been, from where it was caught to where it began."""
+    traces, trace = [], getattr(error, "__traceback__", None)
     while trace is not None:
         traces.append(trace)
         trace = trace.tb_next
+    return traces
+
+
+def _is_ctrl_c(traces):
+    """Tell an interrupt that came from no statement, or from a handler of SIGINT."""
+    handler = signal.getsignal(signal.SIGINT)
+    handler = getattr(handler, "func", handler)  # asyncio's is a functools.partial
     codes = [trace.tb_frame.f_code for trace in traces]
     raised = dis.opname[codes[-1].co_code[traces[-1].tb_lasti]] == "RAISE_VARARGS"
-    by_signal = getattr(handler, "__code__", None) in codes
-    return raised and NeuralNet.notify.__code__ in codes[:-1] and not by_signal
+    return not raised or getattr(handler, "__code__", None) in codes
 
 
 def row_trained(cls, loss):

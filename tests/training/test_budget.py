@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from skdistill import DistilledClassifier
 from skdistill._training.budget import (
+    STEPS,
     Budget,
     batch_size_for,
     budget,
@@ -65,7 +66,7 @@ def test_estimators_train_for_their_budget(binary, monkeypatch):
 
 def test_rows_of_weight_0_are_not_in_the_budget(monkeypatch):
     monkeypatch.setattr("skdistill._training.budget.MIN_EPOCHS", 1)
-    monkeypatch.setattr("skdistill._students.network.STUDENT_STEPS", 6)
+    monkeypatch.setitem(STEPS, "student", 6)
     X = np.random.default_rng(0).normal(size=(300, 3))
     y = (X[:, 0] > 0).astype(int)
     model = small_distilled(LogisticRegression(), **AUTO)

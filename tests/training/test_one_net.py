@@ -44,6 +44,32 @@ def test_callbacks_stop_training_however_they_raise(binary, callback):
     assert len(teacher.estimators_[0].history) == 2
 
 
+def raise_anew(after):
+    try:
+        after()
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt from None
+
+
+@pytest.mark.usefixtures("ctrl_c_interrupts")
+def test_ctrl_c_that_a_callback_raises_anew_is_not_taken_for_a_stop(binary):
+    net = small_net(callbacks=[EndsByHelper(functools.partial(raise_anew, ctrl_c))])
+    with pytest.raises(KeyboardInterrupt):
+        EnsembleTeacher(net, n_estimators=1).fit(*binary)
+
+
+@pytest.mark.usefixtures("ctrl_c_interrupts")
+@pytest.mark.parametrize("end", [give_up, functools.partial(raise_anew, give_up)])
+def test_a_stop_is_one_where_ctrl_c_was_caught_before(binary, end):
+    """As in a notebook that fits something smaller after an interrupted fit."""
+    net = small_net(callbacks=[EndsByHelper(end)])
+    try:
+        ctrl_c()
+    except KeyboardInterrupt:
+        teacher = EnsembleTeacher(net, n_estimators=1).fit(*binary)
+    assert len(teacher.estimators_[0].history) == 2
+
+
 def raising_handler(signum, frame):
     raise KeyboardInterrupt
 
