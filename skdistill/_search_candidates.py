@@ -22,11 +22,13 @@ from sklearn.utils.validation import check_is_fitted
 from skdistill._distilled import DistilledClassifier
 from skdistill._search_folds import train_candidates
 from skdistill._sklearn import _routing_enabled
-from skdistill._students.kinds import is_classifier_student, student_bytes
+from skdistill._students.kinds import is_classifier_student, keep_student, student_bytes
 from skdistill._students.network import NETWORK_PARAMETERS
 from skdistill._teaching_settings import check_teaching
 
 N_TIMED = 5
+_OF_CHOICE = ("best_index_", "best_params_", "best_score_", "refit_time_")
+_FROM_SEARCH = (*_OF_CHOICE, "multimetric_", "n_splits_", "scorer_")
 SEARCHED = ("hidden_layer_sizes", "preprocessor", "student", "weight_decay")
 SHARED = (
     "teacher",
@@ -63,7 +65,7 @@ def checked_models(search, soft_targets):
             # The search's own are for the networks among the students.
             defaults = DistilledClassifier().get_params()
             of_model |= {name: defaults[name] for name in NETWORK_PARAMETERS} | params
-        model = clone(DistilledClassifier(**of_model))
+        model = DistilledClassifier(**of_model)
         model._validate_params()
         check_teaching(model, soft_targets)
         models.append(model)
@@ -262,10 +264,13 @@ class Candidates:
             raise self.error
         start, rows = time.perf_counter(), np.arange(len(self.data.y))
         folds = [rows[train] for train, _ in self.splits]
-        pairs = [(t, a) for a in self.grid["alpha"] for t in self.grid["temperature"]]
+        pairs = [
+            [(t, a) for a in grid["alpha"] for t in grid["temperature"]]
+            for grid in self.grids()
+        ]
         try:
             self.trained, self.engine = train_candidates(
-                self.models, self.data, folds, pairs, self.n_jobs
+                self.models, pairs, self.data, folds, self.n_jobs
             )
         except Exception as error:
             self.error = error
@@ -323,6 +328,27 @@ class _Candidate(DistilledClassifier):
 
     def get_metadata_routing(self):
         return super(DistilledClassifier, self).get_metadata_routing()
+
+
+def keep_results(estimator, search, candidates):
+    """Set on `estimator` what its `fit` learns from a search of the candidates."""
+    estimator.cv_results_ = search.cv_results_
+    estimator.engine_ = candidates.engine
+    for name in _FROM_SEARCH:
+        if hasattr(search, name):
+            setattr(estimator, name, getattr(search, name))
+    if estimator.scoring is None:
+        # GridSearchCV's own would drag all candidates along.
+        estimator.scorer_ = check_scoring(candidates.models[0])
+    if hasattr(search, "best_params_"):
+        estimator.temperature_ = search.best_params_["temperature"]
+        estimator.alpha_ = search.best_params_["alpha"]
+    if estimator.refit:
+        estimator.best_estimator_ = candidates.last
+        for name in ("teacher_", "preprocessor_", "_row_preprocessor"):
+            if hasattr(candidates.last, name):
+                setattr(estimator, name, getattr(candidates.last, name))
+        keep_student(estimator, candidates.last.student_)
 
 
 class NeedsRefit:

@@ -90,6 +90,11 @@ def validate_classification(estimator, X, y, sample_weight, *, as_given=False):
         y = column_or_1d(y, warn=True)
         assert_all_finite(y, input_name="y")
         check_consistent_length(X, y)
+        if len(y) == 0:
+            raise ValueError(
+                "Found array with 0 sample(s) while a minimum of 1 is required by "
+                f"{type(estimator).__name__}."
+            )
     else:
         X, y = validate_data(estimator, X, y, dtype=np.float32)
         # torch takes no negative strides.

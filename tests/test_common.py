@@ -27,6 +27,9 @@ ESTIMATORS = [
         **TRAINING,
     ),
     small_distilled(LogisticRegression(), hidden_layer_sizes=(16,), **TRAINING),
+    small_distilled(
+        GaussianNB(), preprocessor="auto", hidden_layer_sizes=(16,), **TRAINING
+    ),
     DistilledClassifier(
         GaussianNB(),
         student=DecisionTreeClassifier(),

@@ -16,7 +16,7 @@ from skdistill._targets.out_of_fold import (
     fitted_weights,
     stratified_folds,
 )
-from skdistill._teaching import _calibrates_itself
+from skdistill._teaching_settings import _calibrates_itself
 from tests.nets import small_distilled, small_search, small_teacher
 
 
