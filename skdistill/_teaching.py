@@ -214,6 +214,7 @@ def teach(estimator, X, X_student, y, fit_params, sample_weight, seeds):
         estimator.memory,
         given,
         random_state,
+        estimator.target_cv,
         unfitted_teacher(given, random_state=random_state, seed=seeds.teacher),
         X,
         y,
