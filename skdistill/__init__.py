@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     # For type checkers and editors, which cannot look into __getattr__.
+    from skdistill._distill import distill
     from skdistill._distilled import DistilledClassifier
     from skdistill._ensemble import EnsembleTeacher
     from skdistill._inspection.search_display import SearchDisplay
     from skdistill._one_standard_error import one_standard_error
+    from skdistill._preprocessing import TablePreprocessor
     from skdistill._reference import reference_recipe
     from skdistill._search import DistilledClassifierCV
     from skdistill._targets.transfer import (
@@ -33,7 +35,9 @@ _PUBLIC = {
     "SearchDisplay": "skdistill._inspection.search_display",
     "StudentModel": "skdistill._training.modules",
     "SwapTransfer": "skdistill._targets.transfer",
+    "TablePreprocessor": "skdistill._preprocessing",
     "TeacherModel": "skdistill._training.modules",
+    "distill": "skdistill._distill",
     "one_standard_error": "skdistill._one_standard_error",
     "reference_recipe": "skdistill._reference",
 }
@@ -50,13 +54,19 @@ __all__ = [
     "SearchDisplay",
     "StudentModel",
     "SwapTransfer",
+    "TablePreprocessor",
     "TeacherModel",
+    "distill",
     "one_standard_error",
     "reference_recipe",
 ]
 
-# A pickled network names it, too.
-_PICKLED = {**_PUBLIC, "ShuffledBatches": "skdistill._training.batches"}
+# Pickles name these, too.
+_PICKLED = {
+    **_PUBLIC,
+    "AskedModel": "skdistill._targets.asked",
+    "ShuffledBatches": "skdistill._training.batches",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -7,29 +7,32 @@ import numpy as np
 from joblib import Memory
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.utils import indexable
-from skorch import NeuralNet
 
+from skdistill._further import further_rows, join
+from skdistill._network_rows import fit_preprocessor
 from skdistill._pickling import VersionedPickleMixin
 from skdistill._prediction import LogitsClassifierMixin
 from skdistill._progress import describe, epoch_progress
 from skdistill._sklearn import HasMethods, Interval, StrOptions, _fit_context
-from skdistill._students.network import train_student, unfitted_student
+from skdistill._students import kinds
 from skdistill._targets.given import checked_soft_targets
 from skdistill._targets.logits import proba_to_logits
 from skdistill._targets.teacher import check_fit_params, teacher_fit_params
 from skdistill._teaching import (
     Lesson,
+    ask_teacher,
+    keep_lesson,
+    lesson_from,
+    seeds_of,
+)
+from skdistill._teaching_settings import (
     check_teaching,
     chosen_teacher,
-    further_rows,
-    join,
-    keep_lesson,
     routing_to_teacher,
-    seeds_of,
-    teach,
 )
-from skdistill._training.nets import net_logits
 from skdistill._validation import (
+    NETWORK,
+    PREPROCESSOR,
     all_or_nothing,
     n_weighty,
     validate_classification,
@@ -65,18 +68,26 @@ class DistilledClassifier(
         None stands for ``EnsembleTeacher()``.
     temperature : float, default=3.0
         Positive number that divides the logits of both sides in the soft term. The
-        student predicts at temperature 1.
+        student predicts at temperature 1. A `student` that is no network also learns
+        at 1: any other value than that and the default is an error.
     alpha : float, default=0.5
         Weight of the teacher's term, in [0, 1]; the labels' term has weight
         ``1 - alpha``. With ``alpha=0`` no teacher is fitted: this is the baseline
         that learns from hard labels alone.
-    student : skorch.NeuralNetClassifier, default=None
-        Unfitted net to train in place of a `StudentModel`, with a module, optimizer
-        and callbacks of your own. Its criterion only says what the module returns:
-        logits with `CrossEntropyLoss`, probabilities with `NLLLoss`. Where the
-        module takes `n_features` and `n_classes` and the net leaves them unset, they
-        are filled in from the data. The parameters below must keep their defaults
-        then.
+    student : skorch.NeuralNetClassifier or classifier, default=None
+        Any unfitted classifier whose `fit` takes `sample_weight`, or a Pipeline that
+        ends in one, to train in place of a `StudentModel`: see the Notes. Or a net
+        with a module, optimizer and callbacks of your own. Its criterion only says
+        what the module returns: logits with `CrossEntropyLoss`, probabilities with
+        `NLLLoss`. Where the module takes `n_features` and `n_classes` and the net
+        leaves them unset, they are filled in from the data. The parameters of networks
+        below must keep their defaults then.
+    preprocessor : transformer or "auto", default=None
+        What makes rows for the student of those of `X`, which the teacher gets as they
+        are. It is cloned, and fitted inside `fit`. "auto" stands for
+        `TablePreprocessor`, which takes text, categories, dates and missing values;
+        the ensemble that ``teacher=None`` stands for gets the same. Where it comes to
+        scaling, the first layer does it after the fit.
     hidden_layer_sizes : tuple of int, default=(64, 32)
         Widths of the student's hidden layers.
     max_epochs : int or "auto", default="auto"
@@ -114,11 +125,13 @@ class DistilledClassifier(
         too. "auto" takes the out-of-fold logits that calibration has anyway, if they
         are wrong about more than a tenth of the rows: such labels are noise, which a
         teacher knows by heart. None takes what the teacher says of its own rows.
-    transfer : object with a `sample` method, default=None
-        What makes further rows for the fitted teacher to label, such as
-        `MixupTransfer` [5]_. They have no labels' term, and "auto" counts them. Where a
-        `student` of yours validates on some, a score counts them as wrong. Without
-        effect if ``alpha=0``; an error with `soft_targets`.
+    transfer : array-like or object with a `sample` method, default=None
+        Further rows for the fitted teacher to label: unlabelled ones of your own, with
+        the columns of `X`, or what makes some of `X`, such as `MixupTransfer` [5]_.
+        They have no labels' term, and "auto" counts them. Where a `student` of yours
+        validates on some, a score counts them as wrong. Of an `np.memmap` the teacher
+        gets 65,536 at a time; :func:`~sklearn.base.clone` copies rows. Without effect
+        if ``alpha=0``; an error with `soft_targets`.
     transfer_share : float, default=0.5
         Share of these rows in the sum of all weights, in (0, 1).
     memory : str, path or joblib.Memory, default=None
@@ -139,8 +152,8 @@ class DistilledClassifier(
         there is one. The fitted networks are brought back to the CPU.
     random_state : int, RandomState instance or None, default=None
         Seed of the student's initialization and batch order, and of every
-        `random_state` of the teacher that is None. Pass an int for the same result
-        on every call.
+        `random_state` of teacher and `student` that is None. Pass an int for the
+        same result on every call.
     verbose : int, default=0
         0 is silent, 1 shows one progress bar for the whole fit, 2 prints skorch's
         table of every epoch.
@@ -156,9 +169,13 @@ class DistilledClassifier(
         What the logits that `blend` adds were multiplied by; 0.0 without.
     out_of_fold_ : bool
         Whether the student learned from out-of-fold logits.
-    student_ : skorch.NeuralNetClassifier
-        The fitted net. It works on its own, on float32 arrays, and predicts indices
-        into `classes_`. It is on the CPU and keeps no optimizer state.
+    student_ : skorch.NeuralNetClassifier or classifier
+        The fitted student. It works on its own, on float32 arrays, and predicts
+        indices into `classes_`. A net is on the CPU and keeps no optimizer state. It
+        takes rows as they are, or as `preprocessor_` makes them, unless a first layer
+        does that.
+    preprocessor_ : transformer
+        The fitted preprocessor, if there is one.
     classes_ : ndarray of shape (n_classes,)
         The class labels.
     n_features_in_ : int
@@ -166,9 +183,9 @@ class DistilledClassifier(
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features seen by `fit`, if they are all strings.
     n_iter_ : int
-        Number of epochs that the student was trained for.
+        Number of epochs that the student was trained for, if it is a net.
     loss_curve_ : list of float
-        The student's mean training loss in each epoch.
+        The student's mean training loss in each epoch, if it is a net.
 
     See Also
     --------
@@ -177,6 +194,11 @@ class DistilledClassifier(
 
     Notes
     -----
+    A student that is no network is fitted on a copy of each row per class, with the
+    weight ``alpha * p_teacher + (1 - alpha) * is_label``. What it counts in rows, such
+    as `min_samples_leaf`, it counts in copies. One that holds out rows by itself, as
+    for early stopping, has copies of them on both sides: switch that off.
+
     The teacher's logits come from its `predict_logits` where that exists. Otherwise
     they are ``log((1 - 1e-4) * proba + 1e-4 / n_classes)``: forests and nearest
     neighbours give exact zeros, whose logarithm would be infinite. Columns are lined
@@ -219,33 +241,17 @@ class DistilledClassifier(
         "teacher": [HasMethods(["fit", "predict_proba"]), None],
         "temperature": [Interval(Real, 0, np.inf, closed="neither")],
         "alpha": [Interval(Real, 0, 1, closed="both")],
-        "student": [NeuralNet, None],
-        "hidden_layer_sizes": [
-            "array-like",
-            Interval(Integral, 1, None, closed="left"),
-        ],
-        "max_epochs": [
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-        ],
-        "lr": [Interval(Real, 0, np.inf, closed="neither")],
-        "lr_schedule": [StrOptions({"cosine", "constant"})],
-        "batch_size": [
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-        ],
-        "weight_decay": [
-            StrOptions({"auto"}),
-            Interval(Real, 0, np.inf, closed="left"),
-        ],
+        "student": [HasMethods(["fit", "predict_proba"]), None],
+        "preprocessor": PREPROCESSOR,
+        **NETWORK,
+        "weight_decay": [StrOptions({"auto"}), *NETWORK["weight_decay"]],
         "calibrate": ["boolean", StrOptions({"auto"})],
         "blend": ["boolean", StrOptions({"auto"})],
         "target_cv": ["cv_object", StrOptions({"auto"})],
-        "transfer": [HasMethods(["sample"]), None],
+        "transfer": ["array-like", HasMethods(["sample"]), None],
         "transfer_share": [Interval(Real, 0, 1, closed="neither")],
         "n_jobs": [Integral, None],
         "memory": [str, os.PathLike, Memory, None],
-        "device": [str],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -257,6 +263,7 @@ class DistilledClassifier(
         alpha=0.5,
         *,
         student=None,
+        preprocessor=None,
         hidden_layer_sizes=(64, 32),
         max_epochs="auto",
         lr=3e-3,
@@ -278,6 +285,7 @@ class DistilledClassifier(
         self.temperature = temperature
         self.alpha = alpha
         self.student = student
+        self.preprocessor = preprocessor
         self.hidden_layer_sizes = hidden_layer_sizes
         self.max_epochs = max_epochs
         self.lr = lr
@@ -336,8 +344,9 @@ class DistilledClassifier(
             If the teacher takes no such `fit_params`, before any training.
         """
         with all_or_nothing(self):
+            as_given = self.preprocessor is not None
             X_student, y_index, weight = validate_classification(
-                self, X, y, sample_weight
+                self, X, y, sample_weight, as_given=as_given
             )
             X, sample_weight = indexable(X, sample_weight)
             if soft_targets is not None:
@@ -347,15 +356,18 @@ class DistilledClassifier(
             check_teaching(self, soft_targets)
             check_fit_params(self, chosen_teacher(self), fit_params)
             seeds = seeds_of(self, self.random_state)
-            further = further_rows(self, X, weight, seeds)
-            n_rows = n_weighty(X_student, weight)
+            X_student = fit_preprocessor(self, X_student, y_index, weight, seeds.others)
+            further = further_rows(self, X, weight, seeds.transfer)
+            n_rows = n_weighty(y_index, weight)
             n_rows += 0 if further is None else len(further.X_student)
-            net = unfitted_student(self, X_student, len(self.classes_), n_rows)
+            student = kinds.unfitted_student(
+                self, X_student, len(self.classes_), n_rows
+            )
             if self.student is None:
                 warn_unscaled(self, X_student)
             # An EnsembleTeacher makes it count.
             with epoch_progress(
-                net.max_epochs,
+                kinds.n_steps(student),
                 description=f"teacher {type(chosen_teacher(self)).__name__}",
                 verbose=self.verbose,
                 counts=False,
@@ -370,21 +382,21 @@ class DistilledClassifier(
                         self, teacher, sample_weight, fit_params
                     )
                     labels = self.classes_[y_index]
-                    lesson = teach(self, X, X_student, labels, params, weight, seeds)
+                    answers = ask_teacher(self, X, labels, params, weight, seeds)
+                    lesson = lesson_from(
+                        self, answers, X_student, y_index, weight, seeds
+                    )
                 keep_lesson(self, lesson)
-                describe(bar, "student")
-                rows = without_weightless(
-                    X_student,
-                    y_index,
-                    sample_weight=weight,
-                    teacher_logits=lesson.logits,
-                )
+                values = {"sample_weight": weight, "teacher_logits": lesson.logits}
+                rows = without_weightless(X_student, y_index, **values)
                 rows = join(self, lesson, further, *rows)
-                train_student(self, net, *rows, seeds.student, bar)
+                del further  # a second copy, as large
+                describe(bar, "student")
+                kinds.train_student(self, student, *rows, seeds.student, bar)
         return self
 
     def _logits(self, X):
-        return net_logits(self.student_, X)
+        return kinds.student_logits(self.student_, X, len(self.classes_))
 
     def get_metadata_routing(self):
         """Return how metadata reaches the teacher, for scikit-learn's routing.

@@ -1,5 +1,6 @@
 """The teacher: an ensemble of networks that vote with their mean logit."""
 
+from copy import deepcopy
 from numbers import Integral, Real
 
 import numpy as np
@@ -16,13 +17,17 @@ from skdistill._ensemble_members import (
     replicas_of,
     unfitted_member,
 )
+from skdistill._network_rows import fit_preprocessor
 from skdistill._pickling import VersionedPickleMixin
 from skdistill._prediction import LogitsClassifierMixin
 from skdistill._progress import epoch_progress
 from skdistill._sklearn import Interval, StrOptions, _fit_context
 from skdistill._training.budget import warn_unconverged
 from skdistill._validation import (
+    NETWORK,
+    PREPROCESSOR,
     all_or_nothing,
+    draw_seeds,
     n_weighty,
     validate_classification,
     warn_unscaled,
@@ -51,6 +56,10 @@ class EnsembleTeacher(
         the parameters below, which must keep their defaults otherwise.
     n_estimators : int, default=12
         Number of networks.
+    preprocessor : transformer or "auto", default=None
+        What makes rows for the networks of those of `X`. It is cloned, and fitted
+        inside `fit`. "auto" stands for `TablePreprocessor`, which takes text,
+        categories, dates and missing values.
     hidden_layer_sizes : tuple of int, default=(256, 128, 64)
         Widths of the hidden layers.
     dropout : float, default=0.3
@@ -108,6 +117,8 @@ class EnsembleTeacher(
         indices into `classes_`. They are on the CPU and keep no optimizer state.
     engine_ : {"vectorized", "joblib"}
         How the networks were trained.
+    preprocessor_ : transformer
+        The fitted preprocessor, if there is one.
     temperature_ : float
         What the vote's logits are divided by; 1.0 without calibration.
     oof_logits_ : ndarray of shape (n_samples, n_classes), dtype float32, or None
@@ -150,27 +161,13 @@ class EnsembleTeacher(
     _parameter_constraints = {
         "estimator": [NeuralNet, None],
         "n_estimators": [Interval(Integral, 1, None, closed="left")],
-        "hidden_layer_sizes": [
-            "array-like",
-            Interval(Integral, 1, None, closed="left"),
-        ],
+        "preprocessor": PREPROCESSOR,
+        **NETWORK,
         "dropout": [Interval(Real, 0, 1, closed="left")],
-        "max_epochs": [
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-        ],
-        "lr": [Interval(Real, 0, np.inf, closed="neither")],
-        "lr_schedule": [StrOptions({"cosine", "constant"})],
-        "batch_size": [
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-        ],
-        "weight_decay": [Interval(Real, 0, np.inf, closed="left")],
         "averaging": [StrOptions({"logits", "proba"})],
         "calibrate": ["boolean", StrOptions({"auto"})],
         "engine": [StrOptions({"auto", "vectorized", "joblib"})],
         "n_jobs": [Integral, None],
-        "device": [str],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -180,6 +177,7 @@ class EnsembleTeacher(
         estimator=None,
         n_estimators=12,
         *,
+        preprocessor=None,
         hidden_layer_sizes=(256, 128, 64),
         dropout=0.3,
         max_epochs="auto",
@@ -197,6 +195,7 @@ class EnsembleTeacher(
     ):
         self.estimator = estimator
         self.n_estimators = n_estimators
+        self.preprocessor = preprocessor
         self.hidden_layer_sizes = hidden_layer_sizes
         self.dropout = dropout
         self.max_epochs = max_epochs
@@ -219,7 +218,7 @@ class EnsembleTeacher(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The training rows; they are cast to float32.
+            The training rows; they are cast to float32, behind the `preprocessor`.
         y : array-like of shape (n_samples,)
             The class labels.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -238,9 +237,14 @@ class EnsembleTeacher(
             of a network stops being finite. The estimator is then as it was.
         """
         with all_or_nothing(self):
-            X, y, sample_weight = validate_classification(self, X, y, sample_weight)
+            as_given = self.preprocessor is not None
+            X, y, sample_weight = validate_classification(
+                self, X, y, sample_weight, as_given=as_given
+            )
             check_calibrate(self)
-            net = unfitted_member(self, X, n_weighty(X, sample_weight))
+            (seed,) = draw_seeds(deepcopy(self.random_state), 1)
+            X = fit_preprocessor(self, X, y, sample_weight, seed)
+            net = unfitted_member(self, X, n_weighty(y, sample_weight))
             self.engine_ = chosen_engine(self, net, X)
             if self.estimator is None:
                 warn_unscaled(self, X)

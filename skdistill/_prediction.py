@@ -4,8 +4,10 @@ import math
 
 import numpy as np
 import torch
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
 
+from skdistill._network_rows import filled, in_order, preprocessed
 from skdistill._targets.logits import soften
 
 PREDICT_CHUNK = 4096
@@ -22,7 +24,8 @@ def _softmax(logits):
 class LogitsClassifierMixin:
     """`predict` and its kin, out of the `_logits` of a chunk of float32 rows.
 
-    Both are tensors, and `_logits` is called in torch.inference_mode.
+    Both are tensors, and `_logits` is called in torch.inference_mode. The rows are
+    those of the caller, or what `_row_preprocessor` makes of them.
     """
 
     def _chunks(self, X, of_logits):
@@ -31,16 +34,19 @@ class LogitsClassifierMixin:
         Rows are cast and checked chunk by chunk: for an array, this needs no memory
         beside input and output that grows with them.
         """
-        for start in range(0, len(X), PREDICT_CHUNK):
+        is_array = isinstance(X, np.ndarray)
+        for start in range(0, _num_samples(X), PREDICT_CHUNK):
             chunk = slice(start, start + PREDICT_CHUNK)
-            rows = self._finite_rows(X[chunk])
+            rows = X[chunk] if is_array else _safe_indexing(X, chunk)
+            rows = self._finite_rows(rows)
             with torch.inference_mode():
                 values = of_logits(self._logits(rows)).numpy()
             yield chunk, values
 
     def _in_chunks(self, X, of_logits):
         X = self._checked_form(X)
-        out = np.empty((len(X), len(self.classes_)), dtype=np.float32)
+        shape = (_num_samples(X), len(self.classes_))
+        out = np.empty(shape, dtype=np.float32)
         for chunk, values in self._chunks(X, of_logits):
             out[chunk] = values
         return out
@@ -55,13 +61,23 @@ class LogitsClassifierMixin:
             and len(X) > 0
             and X.shape[1] == vars(self).get("n_features_in_")
             and "feature_names_in_" not in vars(self)
+            and vars(self).get("_row_preprocessor") is None
         )
         if plain:
             return X
         check_is_fitted(self)
-        return validate_data(self, X, dtype=np.float32, reset=False)
+        if "preprocessor_" not in vars(self):
+            return validate_data(self, X, dtype=np.float32, reset=False)
+        X = in_order(self, X)
+        if self._row_preprocessor is None:
+            return validate_data(
+                self, X, dtype=np.float32, reset=False, ensure_all_finite="allow-nan"
+            )
+        return validate_data(self, X, reset=False, skip_check_array=True)
 
     def _finite_rows(self, X):
+        if vars(self).get("_row_preprocessor") is not None:
+            return torch.from_numpy(preprocessed(self, X))
         rows = X
         if rows.dtype != np.float32:
             with np.errstate(over="ignore", invalid="ignore"):
@@ -70,7 +86,8 @@ class LogitsClassifierMixin:
         rows = torch.from_numpy(np.require(rows, requirements=["C", "W"]))
         if not math.isfinite(rows.sum()):
             # Finite values may add up to infinity: scikit-learn decides.
-            validate_data(self, X, dtype=np.float32, reset=False)
+            X = validate_data(self, filled(self, X), dtype=np.float32, reset=False)
+            rows = torch.from_numpy(X)
         return rows
 
     def predict_logits(self, X):
@@ -133,7 +150,7 @@ class LogitsClassifierMixin:
             The class labels.
         """
         X = self._checked_form(X)
-        out = np.empty(len(X), dtype=self.classes_.dtype)
+        out = np.empty(_num_samples(X), dtype=self.classes_.dtype)
         for chunk, places in self._chunks(X, lambda logits: logits.argmax(dim=1)):
             out[chunk] = self.classes_[places]
         return out

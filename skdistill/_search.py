@@ -17,24 +17,25 @@ from skdistill._search_candidates import (
     Candidates,
     NeedsRefit,
     checked_grid,
-    checked_model,
+    checked_models,
     metadata_for_scorers,
     routing_to,
     score_by,
     scorers_of,
 )
-from skdistill._search_folds import Data, folds_of
+from skdistill._search_data import Data, folds_of
 from skdistill._sklearn import StrOptions, _fit_context
-from skdistill._students.network import keep_student
+from skdistill._students.kinds import keep_student, student_logits
+from skdistill._targets.given import checked_soft_targets
 from skdistill._targets.teacher import (
     check_fit_params,
     metadata_for_teacher,
     teacher_fit_params,
 )
-from skdistill._teaching import chosen_teacher, routing_to_teacher
-from skdistill._training.nets import net_logits
+from skdistill._teaching_settings import chosen_teacher, routing_to_teacher
 from skdistill._validation import (
     all_or_nothing,
+    copy_form,
     validate_classification,
     warn_unscaled,
 )
@@ -108,8 +109,8 @@ class DistilledClassifierCV(
         Whether networks like the student share in teaching.
     target_cv : int, cross-validation generator, iterable or None, default="auto"
         Folds, within the training rows of each fold, for out-of-fold soft targets.
-    transfer : object with a `sample` method, default=None
-        What makes further rows for the teacher to label, of the training rows.
+    transfer : array-like or object with a `sample` method, default=None
+        Further rows for the teacher: your own, or what makes some of a fold's.
     transfer_share : float, default=0.5
         Share of these rows in the sum of all weights, in (0, 1).
     device : str, default="cpu"
@@ -214,6 +215,7 @@ class DistilledClassifierCV(
         "refit": ["boolean", str, callable],
         "error_score": [StrOptions({"raise"}), Real],
         "n_jobs": [Integral, None],
+        "param_grid": [dict, list, None],
     }
 
     def __init__(
@@ -222,12 +224,14 @@ class DistilledClassifierCV(
         *,
         temperatures=(1.0, 2.0, 3.0, 5.0),
         alphas=(0.0, 0.3, 0.5, 0.7, 1.0),
+        param_grid=None,
         cv=5,
         scoring=None,
         refit=True,
         error_score=np.nan,
         n_jobs=None,
         student=None,
+        preprocessor=None,
         hidden_layer_sizes=(64, 32),
         max_epochs="auto",
         lr=3e-3,
@@ -239,6 +243,7 @@ class DistilledClassifierCV(
         target_cv="auto",
         transfer=None,
         transfer_share=0.5,
+        memory=None,
         device="cpu",
         random_state=None,
         verbose=0,
@@ -246,12 +251,14 @@ class DistilledClassifierCV(
         self.teacher = teacher
         self.temperatures = temperatures
         self.alphas = alphas
+        self.param_grid = param_grid
         self.cv = cv
         self.scoring = scoring
         self.refit = refit
         self.error_score = error_score
         self.n_jobs = n_jobs
         self.student = student
+        self.preprocessor = preprocessor
         self.hidden_layer_sizes = hidden_layer_sizes
         self.max_epochs = max_epochs
         self.lr = lr
@@ -263,12 +270,15 @@ class DistilledClassifierCV(
         self.target_cv = target_cv
         self.transfer = transfer
         self.transfer_share = transfer_share
+        self.memory = memory
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None, groups=None, **fit_params):
+    def fit(
+        self, X, y, sample_weight=None, groups=None, soft_targets=None, **fit_params
+    ):
         """Choose temperature and alpha, and fit the choice on all rows.
 
         Parameters
@@ -306,28 +316,35 @@ class DistilledClassifierCV(
         with all_or_nothing(self):
             for name in [name for name in vars(self) if name.endswith("_")]:
                 delattr(self, name)  # which this search may not have
-            X_student, y_index, _ = validate_classification(self, X, y, sample_weight)
+            models, chosen = checked_models(self, soft_targets)
+            as_given = any(model.preprocessor is not None for model in models)
+            X_student, y_index, _ = validate_classification(
+                self, X, y, sample_weight, as_given=as_given
+            )
             X, sample_weight = indexable(X, sample_weight)
             y = self.classes_[y_index]
-            model = checked_model(self, X_student)
+            for model in models:
+                copy_form(self, model)
+            if soft_targets is not None:
+                checked_soft_targets(soft_targets, len(y), self.classes_)
             teacher = chosen_teacher(self)
             check_fit_params(self, teacher, fit_params)
             splits = folds_of(self, X, y, groups, fit_params)
             grid = checked_grid(self.temperatures, self.alphas)
-            if self.student is None:
+            if self.student is None and not as_given:
                 warn_unscaled(self, X_student)
             metadata = metadata_for_teacher(teacher, groups, fit_params)
             for_scorers = metadata_for_scorers(self, groups, fit_params)
             fit_params = {}
-            if max(grid["alpha"]) > 0:
+            if max(grid["alpha"]) > 0 and soft_targets is None:
                 fit_params = teacher_fit_params(self, teacher, sample_weight, metadata)
-            data = Data(X, X_student, y, sample_weight, fit_params, metadata)
-            candidates = Candidates(model, data, grid, splits, self.n_jobs)
+            data = Data(X, y, sample_weight, soft_targets, fit_params, metadata)
+            candidates = Candidates(models, chosen, data, grid, splits, self.n_jobs)
             with epoch_progress(0, description="search", verbose=self.verbose):
                 search = candidates.searched(
                     for_scorers,
-                    scoring=self.scoring,
                     refit=self.refit,
+                    scoring=self.scoring,
                     error_score=self.error_score,
                 )
             self._take_results(search, candidates)
@@ -335,26 +352,25 @@ class DistilledClassifierCV(
 
     def _take_results(self, search, candidates):
         self.cv_results_ = search.cv_results_
-        n_fits = len(self.cv_results_["params"]) * search.n_splits_
-        self.cv_results_["mean_fit_time"][:] = candidates.seconds / n_fits
-        self.cv_results_["std_fit_time"][:] = 0
         self.engine_ = candidates.engine
         for name in _FROM_SEARCH:
             if hasattr(search, name):
                 setattr(self, name, getattr(search, name))
         if self.scoring is None:
             # GridSearchCV's own would drag all candidates along.
-            self.scorer_ = check_scoring(candidates.model)
+            self.scorer_ = check_scoring(candidates.models[0])
         if hasattr(search, "best_params_"):
             self.temperature_ = search.best_params_["temperature"]
             self.alpha_ = search.best_params_["alpha"]
         if self.refit:
             self.best_estimator_ = candidates.last
-            self.teacher_ = candidates.last.teacher_
+            for name in ("teacher_", "preprocessor_", "_row_preprocessor"):
+                if hasattr(candidates.last, name):
+                    setattr(self, name, getattr(candidates.last, name))
             keep_student(self, candidates.last.student_)
 
     def _logits(self, X):
-        return net_logits(self.student_, X)
+        return student_logits(self.student_, X, len(self.classes_))
 
     predict = NeedsRefit(LogitsClassifierMixin.predict)
     predict_proba = NeedsRefit(LogitsClassifierMixin.predict_proba)

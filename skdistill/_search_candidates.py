@@ -9,7 +9,8 @@ from joblib import parallel_config
 from joblib.parallel import get_active_backend
 from sklearn.base import clone
 from sklearn.metrics import check_scoring
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, ParameterGrid
+from sklearn.utils import _safe_indexing
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -21,31 +22,52 @@ from sklearn.utils.validation import check_is_fitted
 from skdistill._distilled import DistilledClassifier
 from skdistill._search_folds import train_candidates
 from skdistill._sklearn import _routing_enabled
-from skdistill._students.network import NETWORK_PARAMETERS, unfitted_student
-from skdistill._teaching import check_teaching
-from skdistill._validation import copy_form
+from skdistill._students.kinds import is_classifier_student, student_bytes
+from skdistill._students.network import NETWORK_PARAMETERS
+from skdistill._teaching_settings import check_teaching
 
+N_TIMED = 5
+SEARCHED = ("hidden_layer_sizes", "preprocessor", "student", "weight_decay")
 SHARED = (
     "teacher",
     "student",
+    "preprocessor",
     *NETWORK_PARAMETERS,
     "calibrate",
     "blend",
     "target_cv",
     "transfer",
     "transfer_share",
+    "memory",
     "random_state",
     "verbose",
 )
 
 
-def checked_model(search, X):
-    """Return the unfitted model of all candidates, with the form of the data."""
-    model = DistilledClassifier(**{name: getattr(search, name) for name in SHARED})
-    copy_form(search, model)
-    check_teaching(search)
-    unfitted_student(search, X, len(search.classes_), len(X))
-    return model
+def checked_models(search, soft_targets):
+    """Return unfitted models of the candidates, and what `param_grid` says of each.
+
+    Candidates with the same model differ in temperature and alpha.
+    """
+    shared = {name: getattr(search, name) for name in SHARED}
+    models, chosen = [], list(ParameterGrid(search.param_grid or {}))
+    for params in chosen:
+        unknown = sorted(set(params) - set(SEARCHED))
+        if unknown:
+            raise ValueError(
+                "The 'param_grid' parameter of DistilledClassifierCV may have lists "
+                f"for {', '.join(SEARCHED)}. Got one for {unknown}."
+            )
+        of_model = {**shared, **params}
+        if params.get("student") is not None:
+            # The search's own are for the networks among the students.
+            defaults = DistilledClassifier().get_params()
+            of_model |= {name: defaults[name] for name in NETWORK_PARAMETERS} | params
+        model = clone(DistilledClassifier(**of_model))
+        model._validate_params()
+        check_teaching(model, soft_targets)
+        models.append(model)
+    return models, chosen
 
 
 def checked_grid(temperatures, alphas):
@@ -106,6 +128,16 @@ def score_by(search, X, y, params):
     return score[name] if isinstance(score, dict) else score
 
 
+def row_time(model, X):
+    """Return the seconds that a fitted model takes for one row, the median of some."""
+    row, times = _safe_indexing(X, [0]), []
+    for _ in range(N_TIMED):
+        start = time.perf_counter()
+        model.predict_proba(row)
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
 class Candidates:
     """The models of all folds and candidates, trained when the first is asked for.
 
@@ -113,8 +145,10 @@ class Candidates:
 
     Parameters
     ----------
-    model : DistilledClassifier
+    models : list of DistilledClassifier
         Unfitted, with the form of the data.
+    chosen : list of dict
+        What each has of the `param_grid`.
     data : Data
         All rows.
     grid : dict
@@ -125,32 +159,50 @@ class Candidates:
         Number of jobs that the folds are divided among.
     """
 
-    def __init__(self, model, data, grid, splits, n_jobs):
-        self.model = model
+    def __init__(self, models, chosen, data, grid, splits, n_jobs):
+        self.models, self.chosen = models, chosen
         self.data = data
         self.grid = grid
         self.splits = splits
         self.n_jobs = n_jobs
         self.backend, self.backend_n_jobs = get_active_backend()
-        self.models = self.error = self.last = None
+        self.trained = self.error = self.last = None
         self.engine, self.seconds = None, 0.0
 
     def __sklearn_clone__(self):
         return self
 
-    def searched(self, metadata, **params):
+    def grids(self):
+        """Return what GridSearchCV is to search: a grid for each of the models."""
+        grids = []
+        for number, (model, params) in enumerate(
+            zip(self.models, self.chosen, strict=True)
+        ):
+            grid = {name: [value] for name, value in params.items()}
+            grid |= {"number": [number], **self.grid}
+            if is_classifier_student(model.student):
+                grid["temperature"] = [1.0]  # It has no other.
+            grids.append(grid)
+        return grids
+
+    def searched(self, metadata, refit, **params):
         """Return a GridSearchCV with `params` that has searched the candidates.
 
         The `metadata` are for its scorers, which get the weights as well.
         """
         data = self.data
+        if callable(refit):
+            choose = refit
+            refit = lambda results: choose(self.complete(results))  # noqa: E731
         if data.sample_weight is not None:
             metadata = {**metadata, "sample_weight": data.sample_weight}
         candidate = _Candidate(self)
         if _routing_enabled():
             candidate.set_fit_request(rows=True, sample_weight=True)
             candidate.set_score_request(sample_weight=False)
-        search = GridSearchCV(candidate, self.grid, cv=self.splits, n_jobs=1, **params)
+        search = GridSearchCV(
+            candidate, self.grids(), cv=self.splits, n_jobs=1, refit=refit, **params
+        )
         try:
             # What GridSearchCV calls is in this process, whatever trains it.
             with parallel_config("sequential"):
@@ -160,14 +212,49 @@ class Candidates:
                 raise
             # GridSearchCV has taken it for the error of every candidate.
             raise self.error from None
+        search.cv_results_ = self.complete(search.cv_results_)
+        if hasattr(search, "best_params_"):
+            search.best_params_ = search.cv_results_["params"][search.best_index_]
         return search
 
-    def fitted(self, rows, temperature, alpha):
+    def complete(self, results):
+        """Return `cv_results_` with the sizes of students, and only the user's names.
+
+        What depends on nothing but the candidate is the mean over the folds.
+        """
+        keys = [
+            (params["number"], params["temperature"], params["alpha"])
+            for params in results["params"]
+        ]
+        n_fits = len(keys) * len(self.splits)
+        sizes = [
+            [student_bytes(m[key].student_) for m in self.trained.values()]
+            for key in keys
+        ]
+        times = [
+            row_time(next(iter(self.trained.values()))[key], self.data.X)
+            for key in keys
+        ]
+        results = {
+            name: values for name, values in results.items() if name != "param_number"
+        }
+        return results | {
+            "params": [
+                {name: value for name, value in params.items() if name != "number"}
+                for params in results["params"]
+            ],
+            "mean_fit_time": np.full(len(keys), self.seconds / n_fits),
+            "std_fit_time": np.zeros(len(keys)),
+            "mean_student_bytes": np.mean(sizes, axis=1),
+            "row_time": np.array(times),
+        }
+
+    def fitted(self, rows, key):
         """Return the model for the training rows of a fold; fit it if they are all."""
         with parallel_config(self.backend, n_jobs=self.backend_n_jobs):
-            if self.models is None:
+            if self.trained is None:
                 self._train()
-            self.last = self._fitted(rows, temperature, alpha)
+            self.last = self._fitted(rows, key)
         return self.last
 
     def _train(self):
@@ -177,36 +264,59 @@ class Candidates:
         folds = [rows[train] for train, _ in self.splits]
         pairs = [(t, a) for a in self.grid["alpha"] for t in self.grid["temperature"]]
         try:
-            self.models, self.engine = train_candidates(
-                self.model, self.data, folds, pairs, self.n_jobs
+            self.trained, self.engine = train_candidates(
+                self.models, self.data, folds, pairs, self.n_jobs
             )
         except Exception as error:
             self.error = error
             raise
         self.seconds = time.perf_counter() - start
 
-    def _fitted(self, rows, temperature, alpha):
-        of_fold = self.models.get(rows.tobytes())
+    def _fitted(self, rows, key):
+        of_fold = self.trained.get(rows.tobytes())
         if of_fold is not None:
-            return of_fold[temperature, alpha]
-        model = clone(self.model).set_params(temperature=temperature, alpha=alpha)
+            return of_fold[key]
+        number, temperature, alpha = key
+        model = clone(self.models[number])
+        model.set_params(temperature=temperature, alpha=alpha)
         data = self.data
         return model.fit(
-            data.X, data.y, sample_weight=data.sample_weight, **data.metadata
+            data.X,
+            data.y,
+            sample_weight=data.sample_weight,
+            soft_targets=data.soft_targets,
+            **data.metadata,
         )
 
 
 class _Candidate(DistilledClassifier):
     """What GridSearchCV clones, fits and scores: its `fit` takes what is trained."""
 
-    def __init__(self, candidates=None, temperature=3.0, alpha=0.5):
+    def __init__(
+        self,
+        candidates=None,
+        temperature=3.0,
+        alpha=0.5,
+        number=0,
+        hidden_layer_sizes=None,
+        preprocessor=None,
+        student=None,
+        weight_decay=None,
+    ):
         self.candidates = candidates
         self.temperature = temperature
         self.alpha = alpha
+        # Of the model that has the following, which are there to be shown.
+        self.number = number
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.preprocessor = preprocessor
+        self.student = student
+        self.weight_decay = weight_decay
 
     def fit(self, X, y, rows, sample_weight=None):
         # The weights are there for GridSearchCV, which hands them to scorers as well.
-        model = self.candidates.fitted(rows, self.temperature, self.alpha)
+        key = self.number, self.temperature, self.alpha
+        model = self.candidates.fitted(rows, key)
         # All of it, for scorers that look at parameters.
         vars(self).update(vars(model))
         return self

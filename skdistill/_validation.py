@@ -4,17 +4,41 @@ import inspect
 import warnings
 from contextlib import contextmanager
 from contextvars import ContextVar
+from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils import check_array, check_random_state
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import (
+    assert_all_finite,
+    check_array,
+    check_consistent_length,
+    check_random_state,
+    column_or_1d,
+)
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
+
+from skdistill._sklearn import HasMethods, Interval, StrOptions
 
 LARGEST_SCALE = 100.0
 """Root mean square of a feature above which networks lose accuracy.
 
 Measured on three tables: one feature moved by 100 costs up to 22 points of accuracy.
 """
+
+NETWORK = {
+    "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+    "max_epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    "lr": [Interval(Real, 0, np.inf, closed="neither")],
+    "lr_schedule": [StrOptions({"cosine", "constant"})],
+    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    "weight_decay": [Interval(Real, 0, np.inf, closed="left")],
+    "device": [str],
+}
+"""What the parameters of a network must be."""
+
+PREPROCESSOR = [HasMethods(["fit", "transform"]), StrOptions({"auto"}), None]
 
 # So that neither a teacher in a fit nor a refit says it again.
 _has_warned = ContextVar("has_warned", default=False)
@@ -47,7 +71,7 @@ def all_or_nothing(estimator):
         _has_warned.set(has_warned)
 
 
-def validate_classification(estimator, X, y, sample_weight):
+def validate_classification(estimator, X, y, sample_weight, *, as_given=False):
     """Check the training data and set what `fit` learns from their form.
 
     Sets `classes_`, `n_features_in_` and, for DataFrames, `feature_names_in_`.
@@ -55,12 +79,21 @@ def validate_classification(estimator, X, y, sample_weight):
     Returns
     -------
     X : ndarray of shape (n_samples, n_features), dtype float32
+        As it is with `as_given`, where a preprocessor is to check it.
     y : ndarray of shape (n_samples,), dtype int64
         Indices into `classes_`.
     sample_weight : ndarray of shape (n_samples,), dtype float32, or None
         Scaled to a mean of one over the rows of positive weight.
     """
-    X, y = validate_data(estimator, X, y, dtype=np.float32)
+    if as_given:
+        X, y = validate_data(estimator, X, y, skip_check_array=True)
+        y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
+        check_consistent_length(X, y)
+    else:
+        X, y = validate_data(estimator, X, y, dtype=np.float32)
+        # torch takes no negative strides.
+        X = np.ascontiguousarray(X)
     check_classification_targets(y)
     estimator.classes_, y = np.unique(y, return_inverse=True)
     if len(estimator.classes_) < 2:
@@ -69,9 +102,7 @@ def validate_classification(estimator, X, y, sample_weight):
             f"{estimator.classes_.tolist()[0]!r}."
         )
     if sample_weight is not None:
-        sample_weight = validated_weight(sample_weight, X)
-    # torch takes no negative strides.
-    X = np.ascontiguousarray(X)
+        sample_weight = validated_weight(sample_weight, len(y))
     return X, y.astype(np.int64, copy=False), sample_weight
 
 
@@ -97,7 +128,10 @@ def warn_unscaled(estimator, X):
     if size <= LARGEST_SCALE or _has_warned.get():
         return
     _has_warned.set(True)
-    name = getattr(estimator, "feature_names_in_", range(X.shape[1]))[feature]
+    names = range(X.shape[1])
+    if estimator.preprocessor is None:
+        names = getattr(estimator, "feature_names_in_", names)
+    name = names[feature]
     kind = type(estimator).__name__
     warnings.warn(
         f"{kind} trains networks, which need features on a scale of about 1; feature "
@@ -107,15 +141,15 @@ def warn_unscaled(estimator, X):
     )
 
 
-def validated_weight(sample_weight, X):
+def validated_weight(sample_weight, n_samples):
     """Return the weights checked, and scaled as `validate_classification` says."""
     weight = check_array(
         sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
     )
-    if weight.shape != (len(X),):
+    if weight.shape != (n_samples,):
         raise ValueError(
-            f"sample_weight must have shape ({len(X)},), one weight for every row of "
-            f"X. Got shape {weight.shape}."
+            f"sample_weight must have shape ({n_samples},), one weight for every row "
+            f"of X. Got shape {weight.shape}."
         )
     if weight.min() < 0:
         row = int(weight.argmin())
@@ -131,9 +165,9 @@ def validated_weight(sample_weight, X):
     return (weight / weight[weight > 0].mean()).astype(np.float32)
 
 
-def n_weighty(X, sample_weight):
+def n_weighty(y, sample_weight):
     """Return the number of rows that count: those of positive weight."""
-    return len(X) if sample_weight is None else np.count_nonzero(sample_weight)
+    return len(y) if sample_weight is None else np.count_nonzero(sample_weight)
 
 
 def without_weightless(X, y, *, sample_weight, **rows):
@@ -163,6 +197,24 @@ def draw_seeds(random_state, size):
         random_state = np.random.RandomState()
     rng = check_random_state(random_state)
     return rng.randint(np.iinfo(np.int32).max, size=size).tolist()
+
+
+def seeded_clone(estimator, *, random_state, seed):
+    """Return a clone, each `random_state` of which that is None is drawn from `seed`.
+
+    With ``random_state=None``, the caller's own, nothing is seeded.
+    """
+    estimator = clone(estimator)
+    if random_state is None or isinstance(estimator, FrozenEstimator):
+        return estimator
+    unseeded = [
+        name
+        for name, value in sorted(estimator.get_params().items())
+        if value is None and ends_in(name, "random_state")
+    ]
+    # Each its own, or the members of a voting classifier would be the same.
+    seeds = draw_seeds(seed, len(unseeded))
+    return estimator.set_params(**dict(zip(unseeded, seeds, strict=True)))
 
 
 def refuse_overridden(estimator, part, names):

@@ -229,6 +229,13 @@ def test_quick_takes_a_sample_of_the_table(table, tmp_path, capsys):
     assert "Default settings: 48 training rows, 12 test rows" in out
 
 
+def test_columns_like_ids_are_warned_about_once(table, tmp_path):
+    table["id"] = [f"row {i}" for i in range(len(table))]
+    with pytest.warns(UserWarning, match=r"leaves out .*\['id'\]") as caught:
+        assert run_on(table, tmp_path, "--seeds", "0") == 0
+    assert len([w for w in caught if "leaves out" in str(w.message)]) == 1
+
+
 # --- Errors, before any training ----------------------------------------------------
 
 
@@ -298,6 +305,11 @@ def with_number_target(table):
     return table.assign(kind=np.linspace(0, 1, len(table)))
 
 
+def without_information(table):
+    ids = [f"row {i}" for i in range(len(table))]
+    return pd.DataFrame({"id": ids, "same": 1, "kind": table["kind"]})
+
+
 def with_infinity(table):
     return table.assign(size=np.inf)
 
@@ -313,6 +325,7 @@ def with_infinity(table):
             "150 rows; skdistill learns classes",
         ),
         (with_infinity, "column 'size' of .* has infinite values"),
+        (without_information, "TablePreprocessor needs a column that tells rows apart"),
         (lambda table: table[["kind"]], "no rows, or no features beside 'kind'"),
         (
             lambda table: table.assign(kind=None),

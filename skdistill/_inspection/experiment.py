@@ -5,21 +5,20 @@ It is repeated, on made-up data or on splits of a table.
 
 import copy
 import sys
+import warnings
 from collections import namedtuple
 
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
-from sklearn.compose import make_column_transformer
 from sklearn.datasets import make_classification
 from sklearn.frozen import FrozenEstimator
-from sklearn.impute import SimpleImputer
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from tqdm import tqdm
 
 from skdistill._inspection.estimates import MODELS
+from skdistill._preprocessing import TablePreprocessor
 
 Plan = namedtuple(
     "Plan",
@@ -129,16 +128,11 @@ def looks_like_regression(classes, n_rows):
 
 def table_preparation(X):
     """Return an unfitted transformer that makes numbers of a table's features."""
-    numeric = X.select_dtypes("number").columns.tolist()
-    categorical = [column for column in X if column not in numeric]
-    fill = SimpleImputer(strategy="median", keep_empty_features=True)
-    # Missing is one more category to it. The limit is for columns such as names.
-    encode = OneHotEncoder(
-        handle_unknown="ignore", max_categories=100, sparse_output=False
-    )
-    return make_column_transformer(
-        (make_pipeline(fill, StandardScaler()), numeric), (encode, categorical)
-    )
+    try:
+        TablePreprocessor().fit(X)
+    except ValueError as error:
+        raise InputError(error) from error
+    return TablePreprocessor()
 
 
 def with_defaults(plan):
@@ -181,9 +175,13 @@ def heading(splits, plan):
 def run_repeats(splits, seeds, preparation, plan):
     """Run one repeat per split, under a progress bar, and return them."""
     n_networks = plan.n_teachers + 2 * plan.n_students
-    with tqdm(
-        total=len(seeds) * n_networks, unit="network", smoothing=0, disable=None
-    ) as bar:
+    n_all = len(seeds) * n_networks
+    with (
+        tqdm(total=n_all, unit="network", smoothing=0, disable=None) as bar,
+        warnings.catch_warnings(),
+    ):
+        # `table_preparation` has said it, once.
+        warnings.filterwarnings("ignore", message="TablePreprocessor leaves out")
         return [
             run_repeat(split, seed, preparation, plan, bar)
             for seed, split in zip(seeds, splits, strict=True)

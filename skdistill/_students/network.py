@@ -1,7 +1,10 @@
 """A student that is a skorch net: built from an estimator's parameters, and kept."""
 
+import torch
 from sklearn.base import clone
+from torch import nn
 
+from skdistill._preprocessing import linear_part
 from skdistill._training.budget import budget_of, warn_unconverged
 from skdistill._training.many_nets import Replica, train_replicas
 from skdistill._training.modules import StudentModel
@@ -72,9 +75,31 @@ def train_student(estimator, net, X, y, values, seed, bar):
         bar=bar,
         verbose=estimator.verbose,
     )
+    fold_scaling(estimator, student)
     keep_student(estimator, student)
     if estimator.student is None:
         warn_unconverged(student_name(estimator), estimator.loss_curve_)
+
+
+def fold_scaling(estimator, net):
+    """Let the first layer of a trained StudentModel scale, if that is all there is.
+
+    It then takes the rows as they are, and `estimator` predicts without its
+    preprocessor.
+    """
+    if estimator.student is not None or estimator._row_preprocessor is None:
+        return
+    scaling = linear_part(estimator.preprocessor_)
+    if scaling is None:
+        return
+    weight, bias = map(torch.from_numpy, scaling)
+    layer = net.module_.layers[0]
+    with torch.no_grad():
+        of_layer = layer.weight.double()
+        layer.bias += (of_layer @ bias).float()
+        layer.weight = nn.Parameter((of_layer @ weight).float())
+    layer.in_features = net.module__n_features = weight.shape[1]
+    estimator._row_preprocessor = None
 
 
 def keep_student(estimator, net):

@@ -7,7 +7,6 @@ from pickle import PicklingError
 
 import sklearn
 import torch
-from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import (
@@ -23,7 +22,7 @@ from skdistill._sklearn import BaseSearchCV, _routing_enabled
 from skdistill._targets.cache import computed_once, content_key
 from skdistill._targets.logits import teacher_logits
 from skdistill._targets.out_of_fold import out_of_fold_logits
-from skdistill._validation import draw_seeds, ends_in
+from skdistill._validation import ends_in
 
 # A fitted teacher may be another with another version of these.
 VERSIONS = (__version__, sklearn.__version__, torch.__version__)
@@ -37,24 +36,6 @@ def check_teacher(teacher):
             f"{type(teacher).__name__}: it takes neither these labels nor this seed. "
             "Use EnsembleTeacher(net, n_estimators=1)."
         )
-
-
-def unfitted_teacher(teacher, *, random_state, seed):
-    """Return a clone, each `random_state` of which that is None is drawn from `seed`.
-
-    With ``random_state=None``, the caller's own, nothing is seeded.
-    """
-    teacher = clone(teacher)
-    if random_state is None or isinstance(teacher, FrozenEstimator):
-        return teacher
-    unseeded = [
-        name
-        for name, value in sorted(teacher.get_params().items())
-        if value is None and ends_in(name, "random_state")
-    ]
-    # Each its own, or the members of a voting classifier would be the same.
-    seeds = draw_seeds(seed, len(unseeded))
-    return teacher.set_params(**dict(zip(unseeded, seeds, strict=True)))
 
 
 def check_fit_params(owner, teacher, fit_params):

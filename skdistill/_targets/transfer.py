@@ -3,19 +3,17 @@
 from numbers import Real
 
 import numpy as np
-import pandas as pd
-from pandas.api.types import is_numeric_dtype
 from sklearn.base import BaseEstimator
-from sklearn.metrics import pairwise_distances, pairwise_distances_argmin
-from sklearn.utils import check_array
+from sklearn.metrics import euclidean_distances, pairwise_distances_argmin
+from sklearn.utils import gen_batches
 
 from skdistill._pickling import VersionedPickleMixin
 from skdistill._sklearn import Interval
+from skdistill._targets.tables import alike, differing, spread, table_of
 from skdistill._validation import draw_seeds
 
 N_CANDIDATES = 1000
 N_REDRAWS = 20
-FLOATS = (np.float64, np.float32, np.float16)
 
 
 class _Transfer(VersionedPickleMixin, BaseEstimator):
@@ -31,7 +29,9 @@ class _Transfer(VersionedPickleMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The table: numbers, and two rows at least that differ.
+            The table, with two rows at least that differ. Its cells may be numbers,
+            missing ones (NaN) among them, or anything else that can be told apart:
+            strings, categories, booleans, dates.
         random_state : int, RandomState instance or None, default=None
             Seed of the rows. Pass an int for the same rows on every call.
 
@@ -39,83 +39,58 @@ class _Transfer(VersionedPickleMixin, BaseEstimator):
         -------
         ndarray or DataFrame of shape (n_made, n_features)
             ``round(n_rows * n_samples)`` rows, but one at least, each different from
-            the row of `X` that it was made from. They are of the float type of `X`,
-            float64 if it has none. Those of a DataFrame are one, with its columns.
+            the row of `X` that it was made from. Those of an array are of its float
+            type, float64 if it has none, or of its type if it is no array of numbers.
+            Those of a DataFrame are one, with its columns: numbers become floats,
+            unless they are only moved from row to row, and other cells keep their type
+            and categories.
 
         Raises
         ------
         ValueError
-            If a parameter is invalid, if `X` is not all numbers, or if its rows are
-            all the same.
+            If a parameter is invalid, if numbers are infinite, or if the rows of `X`
+            are all the same.
         """
         self._validate_params()
-        values = _numbers(X)
-        differing = _differing(values)
+        table = self._table(X)
+        values, other = table.values, differing(table)
         (seed,) = draw_seeds(random_state, 1)
         rng = np.random.default_rng(seed)
         n_made = max(1, round(self.n_rows * len(values)))
         # Each row is a source before one is again.
         sources = np.resize(rng.permutation(len(values)), n_made)
-        partners = self._partners(values, sources, differing, rng)
-        made = self._made(values, sources, partners, rng)
+        partners = self._partners(table, sources, other, rng)
+        made = self._made(table, sources, partners, rng)
         made = made.astype(values.dtype, copy=False)
         _change_one(made, values[sources], values[partners], rng)
-        if isinstance(X, pd.DataFrame):
-            return pd.DataFrame(made, columns=X.columns)
-        return made
+        return table.like(made)
 
-    def _partners(self, values, sources, differing, rng):
-        """Return the index of a random row for each source, which differs from it."""
+    def _table(self, X):
+        return table_of(X)
+
+    def _partners(self, table, sources, other, rng):
+        """Return the index of a random row for each source, which differs from it.
+
+        The row `other` differs from the first.
+        """
+        values = table.values
         partners = rng.integers(len(values), size=len(sources))
         same = np.arange(len(sources))
         for _ in range(N_REDRAWS):
-            alike = values[partners[same]] == values[sources[same]]
-            same = same[alike.all(axis=1)]
+            is_same = alike(values[partners[same]], values[sources[same]])
+            same = same[is_same.all(axis=1)]
             partners[same] = rng.integers(len(values), size=len(same))
-        is_first = (values[sources[same]] == values[0]).all(axis=1)
-        partners[same] = np.where(is_first, differing, 0)
+        is_first = alike(values[sources[same]], values[0]).all(axis=1)
+        partners[same] = np.where(is_first, other, 0)
         return partners
-
-
-def _numbers(X):
-    """Return a table as floats, or raise."""
-    if isinstance(X, pd.DataFrame):
-        dtypes = X.dtypes.items()
-        others = [f"column {name!r}" for name, d in dtypes if not is_numeric_dtype(d)]
-    else:
-        dtype = X.dtype if hasattr(X, "dtype") else np.asarray(X).dtype
-        others = [] if dtype.kind in "biuf" else [f"an array of dtype {dtype}"]
-    if others:
-        raise ValueError(
-            "Rows can be made of numbers only: mixed tables are not supported yet. Got "
-            f"{others[0]}. Encode it first, or use transfer=None."
-        )
-    return check_array(X, dtype=FLOATS)
-
-
-def _differing(values):
-    """Return the index of a row that differs from the first one, or raise."""
-    row = int((values != values[0]).any(axis=1).argmax())
-    if row == 0:
-        raise ValueError(
-            "Further rows are made of rows that differ: two at least are needed. All "
-            f"{len(values)} rows of X are the same."
-        )
-    return row
 
 
 def _change_one(made, source, partner, rng):
     """Give rows that came out as their source, in place, a cell of their partner."""
-    same = np.flatnonzero((made == source).all(axis=1))
-    differs = partner[same] != source[same]
+    same = np.flatnonzero(alike(made, source).all(axis=1))
+    differs = ~alike(partner[same], source[same])
     column = (differs + rng.random(differs.shape)).argmax(axis=1)
     made[same, column] = partner[same, column]
-
-
-def _spread(values):
-    """Return the standard deviation of every column, exactly 0 of a constant."""
-    spread = values.std(axis=0, dtype=np.float64)
-    return np.where((values == values[0]).all(axis=0), 0, spread)
 
 
 class MixupTransfer(_Transfer):
@@ -123,7 +98,9 @@ class MixupTransfer(_Transfer):
 
     Each is :math:`\lambda x_i + (1 - \lambda) x_j`, for :math:`\lambda` from a Beta
     distribution and another row :math:`x_j` at random [1]_. The labels are not mixed:
-    the teacher is asked. Of whole numbers it makes fractions.
+    the teacher is asked. Of whole numbers it makes fractions. Cells that are no
+    numbers, or where one is missing, are those of :math:`x_i` with probability
+    :math:`\lambda`, else of :math:`x_j`.
 
     Parameters
     ----------
@@ -166,11 +143,16 @@ class MixupTransfer(_Transfer):
         self.alpha = alpha
         self.n_rows = n_rows
 
-    def _made(self, values, sources, partners, rng):
-        source, partner = values[sources], values[partners]
+    def _made(self, table, sources, partners, rng):
+        source, partner = table.values[sources], table.values[partners]
         # What both have in common stays as it is, to the bit.
         way = rng.beta(self.alpha, self.alpha, size=(len(sources), 1))
-        return source + way * (partner - source)
+        made = source + way * (partner - source)
+        rows, columns = np.nonzero(np.isnan(made) | ~table.is_number)
+        of_partner = rng.random(len(rows)) < way[rows, 0]
+        chosen = np.where(of_partner, partner[rows, columns], source[rows, columns])
+        made[rows, columns] = chosen
+        return made
 
 
 class SwapTransfer(_Transfer):
@@ -178,7 +160,7 @@ class SwapTransfer(_Transfer):
 
     Each cell of a row is replaced, with a probability, by that of another row at
     random [1]_, so that every column keeps its distribution and only has values that it
-    had.
+    had. Columns of a DataFrame keep their types.
 
     Parameters
     ----------
@@ -219,7 +201,12 @@ class SwapTransfer(_Transfer):
         self.p = p
         self.n_rows = n_rows
 
-    def _made(self, values, sources, partners, rng):
+    def _table(self, X):
+        # Nothing is calculated, so that whole numbers can stay such.
+        return table_of(X, all_coded=True)
+
+    def _made(self, table, sources, partners, rng):
+        values = table.values
         source = values[sources]
         donors = rng.integers(len(values), size=source.shape)
         donated = np.take_along_axis(values, donors, axis=0)
@@ -232,9 +219,11 @@ class MungeTransfer(_Transfer):
     Each cell :math:`a` of a row is replaced, with a probability, by a draw from
     :math:`\mathcal{N}(b, |a - b| / s)`, for the cell :math:`b` of the nearest row that
     differs [1]_: what is made stays near the rows that there are, and columns that
-    belong together stay together. So that large tables are fast, the nearest row is not
+    belong together stay together. Cells that are no numbers, or where one is missing,
+    become those of the near row. So that large tables are fast, the nearest row is not
     looked for among all, but among 1,000 of them at random, with every column divided
-    by its standard deviation.
+    by its standard deviation. Other cells that are not the same are one of these apart,
+    and missing numbers are taken for the mean.
 
     Parameters
     ----------
@@ -278,34 +267,65 @@ class MungeTransfer(_Transfer):
         self.s = s
         self.n_rows = n_rows
 
-    def _partners(self, values, sources, differing, rng):
+    def _partners(self, table, sources, other, rng):
+        values = table.values
         n_candidates = min(N_CANDIDATES, len(values))
         candidates = rng.choice(len(values), n_candidates, replace=False)
         # Two that differ, even if nearly all rows are the same.
-        candidates = np.append(candidates, [0, differing])
-        _, distinct = np.unique(values[candidates], axis=0, return_index=True)
+        candidates = np.append(candidates, [0, other])
+        # No number is infinite, and what is missing is to equal itself.
+        told_apart = np.where(np.isnan(values[candidates]), np.inf, values[candidates])
+        _, distinct = np.unique(told_apart, axis=0, return_index=True)
         candidates = candidates[distinct]
-        spread = _spread(values)
-        scaled = values / np.where(spread == 0, 1, spread)
-        nearest = pairwise_distances_argmin(scaled[sources], scaled[candidates])
+        nearest = _nearest(table, sources, candidates)
         # A candidate has itself as the nearest.
-        same = (values[candidates[nearest]] == values[sources]).all(axis=1)
-        between = pairwise_distances(scaled[candidates])
-        np.fill_diagonal(between, np.inf)
-        nearest[same] = between.argmin(axis=1)[nearest[same]]
+        same = alike(values[candidates[nearest]], values[sources]).all(axis=1)
+        others = _nearest(table, candidates, candidates, besides_itself=True)
+        nearest[same] = others[nearest[same]]
         return candidates[nearest]
 
-    def _made(self, values, sources, partners, rng):
-        source, partner = values[sources], values[partners]
+    def _made(self, table, sources, partners, rng):
+        source, partner = table.values[sources], table.values[partners]
         noise = rng.standard_normal(source.shape) * np.abs(source - partner) / self.s
-        return np.where(rng.random(source.shape) < self.p, partner + noise, source)
+        noise[:, ~table.is_number] = 0
+        near = np.where(np.isnan(noise), partner, partner + noise)
+        return np.where(rng.random(source.shape) < self.p, near, source)
+
+
+def _nearest(table, rows, candidates, *, besides_itself=False):
+    """Return for each of the rows the place of the nearest of the candidates."""
+    deviation, numbers = spread(table), table.values[:, table.is_number]
+    deviation = deviation[table.is_number]
+    mean = np.nansum(numbers, axis=0, dtype=np.float64)
+    mean /= np.maximum(1, (~np.isnan(numbers)).sum(axis=0))
+    numbers = (numbers - mean.astype(numbers.dtype)) / np.where(deviation, deviation, 1)
+    numbers = np.nan_to_num(numbers).astype(table.values.dtype, copy=False)
+    codes = table.values[:, ~table.is_number]
+    if not besides_itself and not codes.shape[1]:
+        return pairwise_distances_argmin(numbers[rows], numbers[candidates])
+    nearest = np.empty(len(rows), dtype=np.intp)
+    for batch in gen_batches(len(rows), N_CANDIDATES):
+        places = rows[batch]
+        distance = np.zeros((len(places), len(candidates)))
+        if numbers.shape[1]:
+            distance += euclidean_distances(
+                numbers[places], numbers[candidates], squared=True
+            )
+        for column in codes.T:
+            distance += column[places, np.newaxis] != column[candidates]
+        if besides_itself:
+            distance[places[:, np.newaxis] == candidates] = np.inf
+        nearest[batch] = distance.argmin(axis=1)
+    return nearest
 
 
 class GaussianTransfer(_Transfer):
     """Rows with noise, for a teacher to label.
 
-    Each cell is moved by noise of a normal distribution, with a multiple of the
-    standard deviation of its column [1]_. Constant columns stay as they are.
+    Each number is moved by noise of a normal distribution, with a multiple of the
+    standard deviation of its column [1]_. Constant columns stay as they are, and so do
+    cells that are no numbers, or where one is missing. Of a row that has none but such,
+    one cell becomes that of another row. A column of numbers that vary is needed.
 
     Parameters
     ----------
@@ -345,33 +365,12 @@ class GaussianTransfer(_Transfer):
         self.scale = scale
         self.n_rows = n_rows
 
-    def _made(self, values, sources, partners, rng):
-        noise = rng.standard_normal((len(sources), values.shape[1]))
-        return values[sources] + self.scale * _spread(values) * noise
-
-
-def with_made(rows, logits, share):
-    """Return values per row for a table with further rows behind its own.
-
-    Parameters
-    ----------
-    rows : dict of str to ndarray
-        The `teacher_logits` and, unless all are equal, `sample_weight` of the table.
-    logits : ndarray of shape (n_made, n_classes)
-        Those of the further rows.
-    share : float
-        What the weights of these make of the sum.
-
-    Returns
-    -------
-    dict of str to ndarray
-        The same for all rows, with weights of a mean of one.
-    """
-    n_made, n_rows = len(logits), len(rows["teacher_logits"]) + len(logits)
-    weight = rows.get("sample_weight", np.ones(n_rows - n_made)).astype(np.float64)
-    weight *= (1 - share) * n_rows / weight.sum()
-    weight = np.append(weight, np.full(n_made, share * n_rows / n_made))
-    return {
-        "sample_weight": weight.astype(np.float32),
-        "teacher_logits": np.concatenate([rows["teacher_logits"], logits]),
-    }
+    def _made(self, table, sources, partners, rng):
+        deviation = spread(table)
+        if not deviation.any():
+            raise ValueError(
+                "GaussianTransfer moves numbers: X must have a column of numbers that "
+                "vary. Got none. Use SwapTransfer or MixupTransfer."
+            )
+        noise = rng.standard_normal((len(sources), len(deviation)))
+        return table.values[sources] + self.scale * deviation * noise

@@ -9,7 +9,6 @@ from sklearn.base import clone
 from sklearn.metrics import pairwise_distances
 
 from skdistill import GaussianTransfer, MixupTransfer, MungeTransfer, SwapTransfer
-from skdistill._targets.transfer import with_made
 from tests.nets import global_random_states
 
 KINDS = [MixupTransfer, SwapTransfer, MungeTransfer, GaussianTransfer]
@@ -28,14 +27,15 @@ class Recorded:
         taken = []
         make = transfer._made
 
-        def recorded(values, sources, *others):
-            taken.append(values[sources])
-            return make(values, sources, *others)
+        def recorded(table, sources, *others):
+            taken.append((table, sources))
+            return make(table, sources, *others)
 
         transfer._made = recorded
         self.made = transfer.sample(X, random_state=seed)
         del transfer._made
-        (self.sources,) = taken
+        ((self.table, self.rows),) = taken
+        self.sources = self.table.values[self.rows]
 
 
 GENERATORS = [
@@ -110,11 +110,20 @@ def test_rows_have_the_float_type_of_the_table(kind, table, given, expected):
 def test_a_data_frame_has_its_columns_back(kind, table):
     X = pd.DataFrame(table, columns=["a", "b", "c"], index=range(7, 207))
     X["b"] = X["b"].astype(int)
-    X["d"] = X["a"] > 0
     made = kind().sample(X, random_state=0)
-    assert made.columns.tolist() == ["a", "b", "c", "d"]
+    assert made.columns.tolist() == ["a", "b", "c"]
+    assert made.index.equals(pd.RangeIndex(200))
     array = kind().sample(X.to_numpy(dtype=float), random_state=0)
     np.testing.assert_array_equal(made, array)
+
+
+@each_kind
+def test_numbers_of_a_data_frame_become_floats_unless_they_are_only_moved(kind):
+    X = pd.DataFrame({"a": np.arange(30), "b": np.arange(30) % 4})
+    X = X.astype({"a": "int8", "b": "Int64"})
+    moved = kind is SwapTransfer
+    assert kind().sample(X).dtypes.equals(X.dtypes) == moved
+    assert moved or set(kind().sample(X).dtypes) == {np.dtype(np.float64)}
 
 
 @each_kind
@@ -219,26 +228,153 @@ def test_rows_that_are_all_the_same_are_refused(kind, X):
         kind().sample(X)
 
 
-@each_kind
+def mixed_table(n_rows=120):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(n_rows, 2)) * [1, 100], columns=["x", "y"])
+    X["count"] = pd.array(rng.integers(9, size=n_rows), dtype="Int64")
+    X["colour"] = pd.Categorical(
+        rng.choice(["red", "blue"], n_rows),
+        categories=["red", "blue", "never"],
+        ordered=True,
+    )
+    X["name"] = rng.choice(["ann", "bob", "cy"], n_rows)
+    X["is"] = rng.random(n_rows) < 0.5
+    X["day"] = pd.to_datetime("2026-01-01") + pd.to_timedelta(np.arange(n_rows), "D")
+    X.loc[3:20, "x"] = np.nan
+    X.loc[8:30, "count"] = pd.NA
+    X.loc[10:40, ["colour", "name"]] = None
+    return X
+
+
+@pytest.mark.parametrize("transfer", GENERATORS, ids=repr)
+def test_mixed_data_frame(transfer):
+    X = mixed_table()
+    given = X.copy(deep=True)
+    recorded = Recorded(clone(transfer).set_params(n_rows=3), X)
+    made = recorded.made
+    pd.testing.assert_frame_equal(X, given)
+    assert len(made) == 360
+    assert made.columns.equals(X.columns)
+    calculated = type(transfer) is not SwapTransfer
+    expected = X.astype({"count": float}) if calculated else X
+    assert made.dtypes.equals(expected.dtypes)
+    for name in X.columns[3:]:
+        assert made[name].dropna().isin(X[name].dropna()).all()
+        assert made[name].isna().any() == X[name].isna().any()
+        assert made[name].notna().any()
+    source = expected.iloc[recorded.rows].reset_index(drop=True)
+    same = {
+        name: made[name].isna() & source[name].isna()
+        | (made[name] == source[name]).fillna(False).astype(bool)
+        for name in X
+    }
+    assert not pd.DataFrame(same).all(axis=1).any()
+    again = clone(transfer).set_params(n_rows=3).sample(X, random_state=0)
+    pd.testing.assert_frame_equal(again, made)
+
+
+def test_mixup_takes_what_is_no_number_from_either_parent():
+    X = pd.DataFrame({"x": [0.0, 1.0], "name": ["zero", "one"], "y": [np.nan, 5.0]})
+    made = MixupTransfer(n_rows=2000).sample(X, random_state=0)
+    near_one = made["x"] > 0.5
+    for is_one in (made["name"] == "one", made["y"] == 5):
+        # The nearer parent's, but not always.
+        assert (is_one == near_one).mean() == pytest.approx(0.75, abs=0.03)
+    assert made["y"].isin([5.0, np.nan]).all()
+    # Each cell for itself.
+    assert ((made["name"] == "one") != (made["y"] == 5)).any()
+
+
+def test_swap_takes_cells_column_by_column():
+    X = pd.DataFrame({"x": [1, 2, 3], "name": pd.Categorical(["a", "b", "c"])})
+    made = SwapTransfer(n_rows=200).sample(X, random_state=0)
+    assert len(made.drop_duplicates()) == 9
+
+
+def test_munge_takes_what_is_no_number_from_the_near_row():
+    X = pd.DataFrame(
+        {"x": [0.0, 1.0, 1.5, 50.0], "name": ["a", "b", None, "c"], "z": [1, 1, 1, 1]}
+    )
+    made = MungeTransfer(p=1.0, s=1e12, n_rows=5).sample(X, random_state=0)
+    near = {(1.0, "b"), (1.5, None)}
+    as_pairs = zip(made["x"].round(6), made["name"].astype(object), strict=True)
+    pairs = {(x, name if isinstance(name, str) else None) for x, name in as_pairs}
+    assert pairs == near
+
+
+def test_munge_counts_cells_that_are_not_the_same_as_distance():
+    X = pd.DataFrame({"x": [0.0, 0.1, 1.0, 5.0], "a": list("uvuw"), "b": list("uvuw")})
+    made = MungeTransfer(p=1.0, s=1e12).sample(X, random_state=0)
+    # By its number alone, the second row would be the nearest to the first.
+    assert sorted(set(made["x"].round(6))) == [0.0, 1.0]
+
+
+def test_gaussian_leaves_what_is_no_number():
+    X = mixed_table().drop(columns="count")
+    X.loc[:, "is"] = True
+    rows = Recorded(GaussianTransfer(n_rows=2), X)
+    source = X.iloc[rows.rows].reset_index(drop=True)
+    pd.testing.assert_frame_equal(rows.made.iloc[:, 2:], source.iloc[:, 2:])
+    assert (rows.made["x"].isna() == source["x"].isna()).all()
+    assert (rows.made["y"] != source["y"]).all()
+
+
 @pytest.mark.parametrize(
-    ("X", "what"),
+    "X",
     [
-        (pd.DataFrame({"a": [1.0, 2.0], "b": ["x", "y"]}), "column 'b'"),
-        (pd.DataFrame({"a": pd.Categorical([1, 2])}), "column 'a'"),
-        (np.array([[1, "x"], [2, "y"]], dtype=object), "an array of dtype object"),
-        ([["x"], ["y"]], "an array of dtype <U1"),
+        pd.DataFrame({"a": ["x", "y"], "b": [True, False]}),
+        pd.DataFrame({"a": ["x", "y"], "b": [1.0, 1.0]}),
+        [[0.1], [0.1], [np.nan]],
     ],
 )
-def test_what_is_no_number_is_refused(kind, X, what):
-    message = f"mixed tables are not supported yet. Got {what}. Encode it"
-    with pytest.raises(ValueError, match=message):
+def test_gaussian_needs_numbers_that_vary(X):
+    with pytest.raises(ValueError, match="column of numbers that vary. Got none. Use"):
+        GaussianTransfer().sample(X)
+
+
+@each_kind
+def test_missing_numbers(kind, table):
+    table[np.random.default_rng(1).random(table.shape) < 0.3] = np.nan
+    table[0] = np.nan
+    rows = Recorded(kind(n_rows=5), table)
+    same = (rows.made == rows.sources) | (np.isnan(rows.made) & np.isnan(rows.sources))
+    assert not same.all(axis=1).any()
+    assert 0.1 < np.isnan(rows.made).mean() < 0.5
+    assert rows.made.dtype == np.float64
+
+
+@pytest.mark.parametrize("kind", [MixupTransfer, SwapTransfer, MungeTransfer])
+@pytest.mark.parametrize("dtype", [object, "<U4"])
+def test_arrays_that_are_not_of_numbers(kind, dtype):
+    X = np.array([[1, "x"], [2, "y"], [4.5, "z"]], dtype=object).astype(dtype)
+    made = kind(n_rows=4).sample(X, random_state=0)
+    assert made.dtype == dtype
+    assert made.shape == (12, 2)
+    assert set(made[:, 1]) == {"x", "y", "z"}
+    numbers = made[:, 0].astype(float)
+    between = ~np.isin(numbers, [1, 2, 4.5])
+    assert between.any() == (kind is not SwapTransfer and dtype is object)
+
+
+@each_kind
+def test_cells_that_cannot_be_told_apart_are_refused(kind):
+    X = pd.DataFrame({"a": [1.0, 2.0], "tags": [["x"], ["y"]]})
+    with pytest.raises(ValueError, match="told apart: .* Got column 'tags'"):
         kind().sample(X)
 
 
 @each_kind
-def test_missing_values_are_refused(kind):
-    with pytest.raises(ValueError, match="contains NaN"):
-        kind().sample([[1.0], [np.nan]])
+def test_infinite_numbers_are_refused(kind):
+    with pytest.raises(ValueError, match="contains infinity"):
+        kind().sample([[1.0], [np.inf]])
+
+
+@each_kind
+@pytest.mark.parametrize("shape", [(0, 1), (1, 0)])
+def test_tables_without_cells_are_refused(kind, shape):
+    X = pd.DataFrame({"a": ["x"]}).iloc[: shape[0], : shape[1]]
+    with pytest.raises(ValueError, match=rf"rows and columns. Got \({shape[0]}, "):
+        kind().sample(X)
 
 
 @each_kind
@@ -250,20 +386,3 @@ def test_cloned_pickled_and_shown(kind, table):
         assert copy.get_params() == transfer.get_params()
         assert repr(copy) == f"{kind.__name__}(n_rows=0.5)"
     assert kind.__module__ == "skdistill"
-
-
-@pytest.mark.parametrize("weight", [None, np.array([0.5, 1.5, 4.0], np.float32)])
-@pytest.mark.parametrize("share", [0.01, 0.5, 0.9])
-def test_further_rows_have_their_share_of_the_weights(weight, share):
-    rows = {"teacher_logits": np.zeros((3, 2), np.float32)}
-    if weight is not None:
-        rows["sample_weight"] = weight
-    joined = with_made(rows, np.ones((5, 2), np.float32), share)
-    total = joined["sample_weight"]
-    assert total.dtype == np.float32
-    assert total.mean() == pytest.approx(1)
-    assert total[3:].sum() / total.sum() == pytest.approx(share, rel=1e-5)
-    assert len(set(total[3:])) == 1
-    expected = np.ones(3) if weight is None else weight
-    np.testing.assert_allclose(total[:3] / total[0], expected / expected[0], rtol=1e-6)
-    assert joined["teacher_logits"].tolist() == [[0, 0]] * 3 + [[1, 1]] * 5

@@ -1,0 +1,98 @@
+"""Which teacher an estimator has, and what its parameters say of its teaching."""
+
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+
+from skdistill._ensemble import EnsembleTeacher
+from skdistill._sklearn import _routing_enabled
+from skdistill._targets.out_of_fold import innermost
+from skdistill._targets.teacher import check_teacher
+
+
+def chosen_teacher(estimator):
+    """Return the teacher that an estimator was given, or that None stands for."""
+    if estimator.teacher is not None:
+        return estimator.teacher
+    teacher = EnsembleTeacher(
+        device=estimator.device, preprocessor=estimator.preprocessor
+    )
+    if _routing_enabled():
+        teacher.set_fit_request(sample_weight=True)
+    return teacher
+
+
+def routing_to_teacher(estimator):
+    """Return the router of an estimator with a `teacher`."""
+    return (
+        MetadataRouter(owner=estimator)
+        .add_self_request(estimator)
+        .add(
+            teacher=chosen_teacher(estimator),
+            method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+        )
+    )
+
+
+def check_teaching(estimator, soft_targets=None):
+    """Raise if the teacher of `estimator` cannot teach as its parameters say."""
+    check_teacher(estimator.teacher)
+    what = None
+    if soft_targets is not None:
+        what = "soft_targets, which come from no teacher"
+    elif innermost(estimator.teacher)[1]:
+        what = "a FrozenEstimator, which may have seen all rows"
+    if what is not None and has_folds(estimator):
+        raise ValueError(
+            f"The 'target_cv' parameter must be 'auto' or None with {what}: it fits "
+            "the teacher anew without each of the folds."
+        )
+    calibrated = soft_targets is None and _calibrates_itself(estimator.teacher)
+    if what is not None and estimator.calibrate is True and not calibrated:
+        raise ValueError(
+            f"The 'calibrate' parameter cannot be True with {what}: it fits the "
+            "teacher anew without each of several folds. Calibrate what you give, or "
+            "use calibrate='auto' or False."
+        )
+    if soft_targets is not None and estimator.transfer is not None:
+        raise ValueError(
+            "The 'transfer' parameter must be None with soft_targets: there is no "
+            f"teacher to label further rows. Got a {type(estimator.transfer).__name__}."
+        )
+    can_blend = soft_targets is None and blends(estimator)
+    if estimator.blend is True and not can_blend:
+        raise ValueError(
+            "The 'blend' parameter can be True only where `fit` calibrates the "
+            "teacher and the student is a StudentModel: with `calibrate`, for a "
+            "teacher that is neither frozen nor calibrates itself, without `student` "
+            "and `soft_targets`. Use blend='auto' or False."
+        )
+
+
+def asks_others(estimator):
+    """Tell whether, beside its teacher, `estimator` fits others on part of the rows."""
+    return has_folds(estimator) or is_calibrated_here(estimator)
+
+
+def has_folds(estimator):
+    """Tell whether the user has given the folds of `target_cv`."""
+    cv = estimator.target_cv
+    return cv is not None and not isinstance(cv, str)
+
+
+def is_calibrated_here(estimator):
+    teacher = chosen_teacher(estimator)
+    is_done = innermost(teacher)[1] or _calibrates_itself(teacher)
+    return bool(estimator.calibrate) and not is_done
+
+
+def _calibrates_itself(teacher):
+    """Tell whether a teacher's logits are calibrated already, out of fold."""
+    model, _ = innermost(teacher)
+    if isinstance(model, EnsembleTeacher):
+        return bool(model.calibrate) and model.n_estimators > 1
+    return isinstance(model, CalibratedClassifierCV)
+
+
+def blends(estimator):
+    of_own = estimator.student is None
+    return bool(estimator.blend) and of_own and is_calibrated_here(estimator)
