@@ -138,10 +138,11 @@ class DistilledClassifier(
         Where fitted teachers and their logits are kept, so that a search over
         `temperature` and `alpha` fits the teacher once per fold. They are found again
         in other processes and in later runs, for the same data, weights, teacher and
-        version of this package, scikit-learn and torch. It needs integers for all
-        seeds of the teacher, which an integer `random_state` provides; otherwise
-        nothing is kept, and a warning says so. The folder grows until you delete it;
-        it holds pickles, so use one that only you can write to. None keeps nothing.
+        version of this package, scikit-learn and torch. It needs integers as
+        seeds of the teacher and of the folds of `calibrate`, which an integer
+        `random_state` provides; otherwise nothing is kept, and a warning says so. The
+        folder grows until you delete it; it holds pickles, so use one that only you can
+        write to. None keeps nothing.
     n_jobs : int, default=None
         Number of jobs that the further teachers of `calibrate` and `target_cv` are
         divided among, as in scikit-learn.

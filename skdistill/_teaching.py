@@ -122,6 +122,7 @@ def ask_teacher(estimator, X, y, fit_params, sample_weight, seeds):
         estimator.memory,
         given,
         random_state,
+        estimator.target_cv,
         seeded_clone(given, random_state=random_state, seed=seeds.teacher),
         X,
         y,

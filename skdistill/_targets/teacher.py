@@ -167,7 +167,7 @@ def taught(teacher, X, y, fit_params, classes, folds=(), n_jobs=None):
     return teacher, teacher_logits(teacher, X, classes), out_of_fold
 
 
-def taught_once(memory, given, random_state, teacher, *data, n_jobs=None):
+def taught_once(memory, given, random_state, target_cv, teacher, *data, n_jobs=None):
     """Return what `taught` does, or did before for the same teacher and data.
 
     Parameters
@@ -178,6 +178,8 @@ def taught_once(memory, given, random_state, teacher, *data, n_jobs=None):
         The teacher that the caller gave, without the seeds of ours.
     random_state : int, RandomState instance or None
         The caller's.
+    target_cv : int, cross-validation generator, iterable, "auto" or None
+        The caller's, too.
     teacher : classifier
         The teacher, unfitted.
     *data
@@ -191,35 +193,49 @@ def taught_once(memory, given, random_state, teacher, *data, n_jobs=None):
 
     if memory is None or isinstance(teacher, FrozenEstimator):
         return compute()
-    key = _key(given, random_state, teacher, *data)
-    return compute() if key is None else computed_once(memory, key, compute)
+    *_, folds = data
+    reason = _why_never_again(given, random_state, target_cv, folds)
+    if reason is None:
+        try:
+            key = content_key(VERSIONS, teacher, *data)
+        except PicklingError as error:
+            reason = str(error)
+        else:
+            return computed_once(memory, key, compute)
+    warnings.warn(
+        f"The teacher {type(teacher).__name__} is not kept in memory: {reason}.",
+        UserWarning,
+    )
+    return compute()
 
 
-def _key(given, random_state, teacher, *data):
-    """Return what the fitted teacher is kept under; warn and return None if not."""
+def _why_never_again(given, random_state, target_cv, folds):
+    """Return why no other fit could be the same, or None."""
     params = given.get_params()
     seeds = [
         random_state if value is None else value
         for name, value in params.items()
         if ends_in(name, "random_state")
     ]
-    # Splitters keep theirs to themselves.
-    seeds += [
-        value.random_state
-        for value in params.values()
-        if hasattr(value, "get_n_splits")
-        and hasattr(value, "random_state")
-        and getattr(value, "shuffle", True)
-    ]
-    if all(isinstance(seed, Integral) for seed in seeds):
-        try:
-            return content_key(VERSIONS, teacher, *data)
-        except PicklingError as error:
-            reason = str(error)
+    seeds += [seed for value in params.values() for seed in _seeds_of_splitter(value)]
+    if not all(isinstance(seed, Integral) for seed in seeds):
+        return "its random_state is no integer. Set random_state=0, or the like"
+    if not folds:
+        return None
+    if target_cv is None or isinstance(target_cv, str):
+        drawn_by, name = [random_state], "random_state"
     else:
-        reason = "its random_state is no integer. Set random_state=0, or the like"
-    warnings.warn(
-        f"The teacher {type(teacher).__name__} is not kept in memory: {reason}.",
-        UserWarning,
+        drawn_by, name = _seeds_of_splitter(target_cv), "the random_state of target_cv"
+    if all(isinstance(seed, Integral) for seed in drawn_by):
+        return None
+    return (
+        "its further fits, which calibrate or target_cv ask for, leave out folds that "
+        f"{name} draws, which is no integer. Set random_state=0, or the like"
     )
-    return None
+
+
+def _seeds_of_splitter(value):
+    """Return the seed that a cross-validation generator draws from, if it does."""
+    is_splitter = hasattr(value, "get_n_splits") and hasattr(value, "random_state")
+    draws = is_splitter and getattr(value, "shuffle", True)
+    return [value.random_state] if draws else []

@@ -4,6 +4,7 @@ import functools
 import pickle
 import subprocess
 import sys
+import warnings
 from collections import OrderedDict
 
 import numpy as np
@@ -431,6 +432,37 @@ def test_a_seed_of_the_teachers_own_will_do(binary, model, teacher):
     model.fit(*binary)
     model.fit(*binary)
     assert teacher.n_fits() == 1
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"random_state": None}, "folds that random_state draws"),
+        ({"random_state": None, "target_cv": 3}, None),
+        ({"target_cv": StratifiedKFold(2, shuffle=True)}, "random_state of target_cv"),
+        ({"target_cv": StratifiedKFold(2, shuffle=True, random_state=0)}, None),
+        ({"random_state": None, "calibrate": False}, None),
+    ],
+)
+def test_folds_of_further_teachers_need_a_seed_too(
+    binary, model, teacher, tmp_path, params, message
+):
+    model.set_params(calibrate="auto", blend=False, teacher__random_state=0)
+    model.set_params(**params)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", UserWarning)
+        model.fit(*binary)
+        n_fits = teacher.n_fits()
+        model.fit(*binary)
+    messages = [str(w.message) for w in warned if "not kept" in str(w.message)]
+    if message is None:
+        assert messages == []
+        assert teacher.n_fits() == n_fits
+    else:
+        assert len(messages) == 2
+        assert message in messages[0]
+        assert teacher.n_fits() == 2 * n_fits
+        assert not (tmp_path / "memory").exists()
 
 
 def test_a_teacher_that_draws_nothing_is_kept(binary, model, tmp_path):
