@@ -1,5 +1,7 @@
 """Which teacher an estimator has, and what its parameters say of its teaching."""
 
+from collections.abc import Iterator
+
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
@@ -36,6 +38,12 @@ def routing_to_teacher(estimator):
 def check_teaching(estimator, soft_targets=None):
     """Raise if the teacher of `estimator` cannot teach as its parameters say."""
     check_teacher(estimator.teacher)
+    if isinstance(estimator.target_cv, Iterator):
+        raise ValueError(
+            "The 'target_cv' parameter must be folds that can be read more than once. "
+            f"Got a {type(estimator.target_cv).__name__}, which is empty after the "
+            "first time: make a list of it."
+        )
     what = None
     if soft_targets is not None:
         what = "soft_targets, which come from no teacher"
@@ -47,7 +55,7 @@ def check_teaching(estimator, soft_targets=None):
             "the teacher anew without each of the folds."
         )
     calibrated = soft_targets is None and _calibrates_itself(estimator.teacher)
-    if what is not None and estimator.calibrate is True and not calibrated:
+    if what is not None and _insists(estimator.calibrate) and not calibrated:
         raise ValueError(
             f"The 'calibrate' parameter cannot be True with {what}: it fits the "
             "teacher anew without each of several folds. Calibrate what you give, or "
@@ -59,13 +67,18 @@ def check_teaching(estimator, soft_targets=None):
             f"teacher to label further rows. Got a {type(estimator.transfer).__name__}."
         )
     can_blend = soft_targets is None and blends(estimator)
-    if estimator.blend is True and not can_blend:
+    if _insists(estimator.blend) and not can_blend:
         raise ValueError(
             "The 'blend' parameter can be True only where `fit` calibrates the "
             "teacher and the student is a StudentModel: with `calibrate`, for a "
             "teacher that is neither frozen nor calibrates itself, without `student` "
             "and `soft_targets`. Use blend='auto' or False."
         )
+
+
+def _insists(value):
+    """Tell whether a parameter is True, numpy's or Python's, and not "auto"."""
+    return not isinstance(value, str) and bool(value)
 
 
 def asks_others(estimator):

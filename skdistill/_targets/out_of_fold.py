@@ -130,7 +130,10 @@ def fit_params_of_rows(fit_params, rows, n_samples):
     """Return the parameters of `fit` for some of the rows: what has rows is cut."""
 
     def has_rows(value):
-        # scikit-learn's _check_method_params raises for a numpy scalar.
+        # scikit-learn's _check_method_params raises for a numpy scalar; an array of no
+        # dimensions has a __len__ that raises.
+        if isinstance(value, str) or getattr(value, "shape", None) == ():
+            return False
         return hasattr(value, "__len__") and _num_samples(value) == n_samples
 
     return {
