@@ -162,6 +162,9 @@ class DistilledClassifier(
     ----------
     teacher_ : classifier or None
         The fitted teacher; None if ``alpha=0`` or if `fit` was given `soft_targets`.
+        XGBoost's knows indices of labels, and stands behind `classes_` and a `predict`
+        of ours; it is `teacher_.estimator_`. With labels 0, ..., n_classes - 1 it is
+        the bare one.
     teacher_temperature_ : float
         What the teacher's logits were divided by, before `temperature` softens them;
         1.0 where this fit calibrated none.

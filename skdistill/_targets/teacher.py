@@ -21,7 +21,7 @@ from skdistill import __version__
 from skdistill._sklearn import BaseSearchCV, _routing_enabled
 from skdistill._targets.cache import computed_once, content_key
 from skdistill._targets.logits import teacher_logits
-from skdistill._targets.out_of_fold import out_of_fold_logits
+from skdistill._targets.out_of_fold import fitted_teacher, out_of_fold_logits
 from skdistill._validation import ends_in
 
 # A fitted teacher may be another with another version of these.
@@ -163,7 +163,7 @@ def taught(teacher, X, y, fit_params, classes, folds=(), n_jobs=None):
         out_of_fold = out_of_fold_logits(
             teacher, X, y, fit_params, classes, folds, n_jobs
         )
-    teacher.fit(X, y, **fit_params)
+    teacher = fitted_teacher(teacher, X, y, fit_params)
     return teacher, teacher_logits(teacher, X, classes), out_of_fold
 
 
