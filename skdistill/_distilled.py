@@ -17,7 +17,11 @@ from skdistill._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skdistill._students import kinds
 from skdistill._targets.given import checked_soft_targets
 from skdistill._targets.logits import proba_to_logits
-from skdistill._targets.teacher import check_fit_params, teacher_fit_params
+from skdistill._targets.teacher import (
+    PredictsProba,
+    check_fit_params,
+    teacher_fit_params,
+)
 from skdistill._teaching import (
     Lesson,
     ask_teacher,
@@ -241,7 +245,7 @@ class DistilledClassifier(
     __module__ = "skdistill"  # where it is pickled from
 
     _parameter_constraints = {
-        "teacher": [HasMethods(["fit", "predict_proba"]), None],
+        "teacher": [PredictsProba(), None],
         "temperature": [Interval(Real, 0, np.inf, closed="neither")],
         "alpha": [Interval(Real, 0, 1, closed="both")],
         "student": [HasMethods(["fit", "predict_proba"]), None],
