@@ -17,11 +17,7 @@ from skdistill._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skdistill._students import kinds
 from skdistill._targets.given import checked_soft_targets
 from skdistill._targets.logits import proba_to_logits
-from skdistill._targets.teacher import (
-    PredictsProba,
-    check_fit_params,
-    teacher_fit_params,
-)
+from skdistill._targets.teacher import PredictsProba, teacher_fit_params
 from skdistill._teaching import (
     Lesson,
     ask_teacher,
@@ -32,6 +28,7 @@ from skdistill._teaching import (
 from skdistill._teaching_settings import (
     check_teaching,
     chosen_teacher,
+    divided_metadata,
     routing_to_teacher,
 )
 from skdistill._validation import (
@@ -335,7 +332,9 @@ class DistilledClassifier(
         **fit_params : dict
             What else the teacher's `fit` is to get, under the names it has there; with
             scikit-learn's metadata routing enabled, under those the teacher requests.
-            Without effect where no teacher is fitted.
+            Without effect where no teacher is fitted. `groups` are also for a
+            `target_cv` that takes them, such as
+            :class:`~sklearn.model_selection.GroupKFold`.
 
         Returns
         -------
@@ -361,7 +360,7 @@ class DistilledClassifier(
                     soft_targets, len(y_index), self.classes_
                 )
             check_teaching(self, soft_targets)
-            check_fit_params(self, chosen_teacher(self), fit_params)
+            fit_params, for_folds = divided_metadata(self, fit_params)
             seeds = seeds_of(self, self.random_state)
             X_student = fit_preprocessor(self, X_student, y_index, weight, seeds.others)
             further = further_rows(self, X, weight, seeds.transfer)
@@ -389,7 +388,9 @@ class DistilledClassifier(
                         self, teacher, sample_weight, fit_params
                     )
                     labels = self.classes_[y_index]
-                    answers = ask_teacher(self, X, labels, params, weight, seeds)
+                    answers = ask_teacher(
+                        self, X, labels, params, weight, seeds, for_folds
+                    )
                     lesson = lesson_from(
                         self, answers, X_student, y_index, weight, seeds
                     )

@@ -8,7 +8,12 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from skdistill._ensemble import EnsembleTeacher
 from skdistill._sklearn import _routing_enabled
 from skdistill._targets.out_of_fold import innermost
-from skdistill._targets.teacher import check_teacher
+from skdistill._targets.teacher import (
+    check_fit_params,
+    check_teacher,
+    metadata_for_splitter,
+    metadata_for_teacher,
+)
 
 
 def chosen_teacher(estimator):
@@ -32,7 +37,30 @@ def routing_to_teacher(estimator):
             teacher=chosen_teacher(estimator),
             method_mapping=MethodMapping().add(caller="fit", callee="fit"),
         )
+        .add(
+            target_splitter=estimator.target_cv,
+            method_mapping=MethodMapping().add(caller="fit", callee="split"),
+        )
     )
+
+
+def divided_metadata(estimator, fit_params):
+    """Return what of the `fit_params` is for the teacher, and for `target_cv`.
+
+    With metadata routing, all may be for the teacher, which is asked later.
+
+    Raises
+    ------
+    TypeError
+        If something is for neither.
+    """
+    teacher = chosen_teacher(estimator)
+    for_folds = metadata_for_splitter(estimator.target_cv, None, fit_params)
+    if for_folds and not _routing_enabled():
+        others = {k: v for k, v in fit_params.items() if k not in for_folds}
+        fit_params = metadata_for_teacher(teacher, for_folds.get("groups"), others)
+    check_fit_params(estimator, teacher, fit_params)
+    return fit_params, for_folds
 
 
 def check_teaching(estimator, soft_targets=None):

@@ -79,8 +79,15 @@ def metadata_for_teacher(teacher, groups, fit_params):
         return {name: value for name, value in given.items() if name in taken}
     # The fit of scikit-learn's searches does not name them.
     splitter = teacher.cv if isinstance(teacher, BaseSearchCV) else None
-    in_search = get_routing_for_object(splitter).consumes("split", ["groups"])
+    in_search = metadata_for_splitter(splitter, groups, {})
     return given if in_search or has_fit_parameter(teacher, "groups") else fit_params
+
+
+def metadata_for_splitter(splitter, groups, fit_params):
+    """Return what of the `groups` and `fit_params` of a fit a `cv` parameter takes."""
+    given = fit_params if groups is None else {**fit_params, "groups": groups}
+    taken = get_routing_for_object(splitter).consumes("split", given)
+    return {name: value for name, value in given.items() if name in taken}
 
 
 def teacher_fit_params(owner, teacher, sample_weight, fit_params):
