@@ -243,6 +243,8 @@ def _answers(folds, data, seeds, bar):
         # An EnsembleTeacher makes it count.
         doing = f"teacher {type(given).__name__}, fold {n} of {len(folds)}"
         describe(bar, doing, counts=False)
-        X, labels, fit_params = data.of_teacher(fold.rows)
-        answers.append(ask_teacher(model, X, labels, fit_params, fold.weight, seeds))
+        X, labels, fit_params, for_folds = data.of_teacher(fold.rows)
+        answers.append(
+            ask_teacher(model, X, labels, fit_params, fold.weight, seeds, for_folds)
+        )
     return answers, "joblib"
