@@ -1,10 +1,8 @@
 """The student: one small network trained on the soft targets of a teacher."""
 
-import os
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
-from joblib import Memory
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.utils import indexable
 
@@ -16,16 +14,17 @@ from skdistill._progress import describe, epoch_progress
 from skdistill._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skdistill._students import kinds
 from skdistill._targets.given import checked_soft_targets
-from skdistill._targets.logits import proba_to_logits
 from skdistill._targets.teacher import PredictsProba, teacher_fit_params
 from skdistill._teaching import (
     Lesson,
     ask_teacher,
+    given_lesson,
     keep_lesson,
     lesson_from,
     seeds_of,
 )
 from skdistill._teaching_settings import (
+    TEACHING,
     check_teaching,
     chosen_teacher,
     divided_metadata,
@@ -249,13 +248,7 @@ class DistilledClassifier(
         "preprocessor": PREPROCESSOR,
         **NETWORK,
         "weight_decay": [StrOptions({"auto"}), *NETWORK["weight_decay"]],
-        "calibrate": ["boolean", StrOptions({"auto"})],
-        "blend": ["boolean", StrOptions({"auto"})],
-        "target_cv": ["cv_object", StrOptions({"auto"})],
-        "transfer": ["array-like", HasMethods(["sample"]), None],
-        "transfer_share": [Interval(Real, 0, 1, closed="neither")],
-        "n_jobs": [Integral, None],
-        "memory": [str, os.PathLike, Memory, None],
+        **TEACHING,
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -350,15 +343,13 @@ class DistilledClassifier(
             If the teacher takes no such `fit_params`, before any training.
         """
         with all_or_nothing(self):
-            as_given = self.preprocessor is not None
             X_student, y_index, weight = validate_classification(
-                self, X, y, sample_weight, as_given=as_given
+                self, X, y, sample_weight, as_given=self.preprocessor is not None
             )
             X, sample_weight = indexable(X, sample_weight)
             if soft_targets is not None:
-                soft_targets = checked_soft_targets(
-                    soft_targets, len(y_index), self.classes_
-                )
+                shape = len(y_index), self.classes_
+                soft_targets = checked_soft_targets(soft_targets, *shape)
             check_teaching(self, soft_targets)
             fit_params, for_folds = divided_metadata(self, fit_params)
             seeds = seeds_of(self, self.random_state)
@@ -366,9 +357,8 @@ class DistilledClassifier(
             further = further_rows(self, X, weight, seeds.transfer)
             n_rows = n_weighty(y_index, weight)
             n_rows += 0 if further is None else len(further.X_student)
-            student = kinds.unfitted_student(
-                self, X_student, len(self.classes_), n_rows
-            )
+            shape = len(self.classes_), n_rows
+            student = kinds.unfitted_student(self, X_student, *shape)
             if self.student is None:
                 warn_unscaled(self, X_student)
             # An EnsembleTeacher makes it count.
@@ -380,20 +370,16 @@ class DistilledClassifier(
             ) as bar:
                 lesson = Lesson()
                 if self.alpha > 0 and soft_targets is not None:
-                    logits = proba_to_logits(soft_targets).astype(np.float32)
-                    lesson = Lesson(logits=logits)
+                    lesson = given_lesson(soft_targets)
                 elif self.alpha > 0:
-                    teacher = chosen_teacher(self)
+                    # As the caller gave them: the teacher's.
                     params = teacher_fit_params(
-                        self, teacher, sample_weight, fit_params
+                        self, chosen_teacher(self), sample_weight, fit_params
                     )
-                    labels = self.classes_[y_index]
-                    answers = ask_teacher(
-                        self, X, labels, params, weight, seeds, for_folds
-                    )
-                    lesson = lesson_from(
-                        self, answers, X_student, y_index, weight, seeds
-                    )
+                    rows = X, self.classes_[y_index], params
+                    answers = ask_teacher(self, *rows, weight, seeds, for_folds)
+                    rows = X_student, y_index, weight
+                    lesson = lesson_from(self, answers, *rows, seeds)
                 keep_lesson(self, lesson)
                 values = {"sample_weight": weight, "teacher_logits": lesson.logits}
                 rows = without_weightless(X_student, y_index, **values)

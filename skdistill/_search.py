@@ -93,8 +93,7 @@ class DistilledClassifierCV(
         :obj:`joblib.parallel_config` context, -1 all processors. One job trains all
         folds as one stack on torch's threads.
     student : skorch.NeuralNetClassifier or classifier, default=None
-        What to train in place of a `StudentModel`. This and what follows, to
-        `device`, is as in `DistilledClassifier`.
+        What to train; this and the rest is as in `DistilledClassifier`.
     preprocessor : transformer or "auto", default=None
         What makes rows for the student, fitted on the training rows of each fold.
     hidden_layer_sizes : tuple of int, default=(64, 32)
@@ -290,8 +289,8 @@ class DistilledClassifierCV(
         y : array-like of shape (n_samples,)
             The class labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows in training, as in `DistilledClassifier`,
-            and in the scores, where `GridSearchCV` hands them to the scorer.
+            Non-negative weights of the rows in training, and in the scores, where
+            `GridSearchCV` hands them to the scorer.
         groups : array-like of shape (n_samples,), default=None
             Groups of the rows, for a `cv` or `target_cv` that keeps them together, and
             for a teacher that takes them, such as a search with such a `cv`.
@@ -342,9 +341,8 @@ class DistilledClassifierCV(
             fit_params = {}
             if max(grid["alpha"]) > 0 and soft_targets is None:
                 fit_params = teacher_fit_params(self, teacher, sample_weight, metadata)
-            data = Data(
-                X, y, sample_weight, soft_targets, fit_params, metadata, for_folds
-            )
+            rows = X, y, sample_weight, soft_targets
+            data = Data(*rows, fit_params, metadata, for_folds)
             candidates = Candidates(models, chosen, data, grid, splits, self.n_jobs)
             with epoch_progress(0, description="search", verbose=self.verbose):
                 search = candidates.searched(

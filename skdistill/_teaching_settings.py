@@ -1,12 +1,15 @@
 """Which teacher an estimator has, and what its parameters say of its teaching."""
 
+import os
 from collections.abc import Iterator
+from numbers import Integral, Real
 
+from joblib import Memory
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
 from skdistill._ensemble import EnsembleTeacher
-from skdistill._sklearn import _routing_enabled
+from skdistill._sklearn import HasMethods, Interval, StrOptions, _routing_enabled
 from skdistill._targets.out_of_fold import innermost
 from skdistill._targets.teacher import (
     check_fit_params,
@@ -14,6 +17,17 @@ from skdistill._targets.teacher import (
     metadata_for_splitter,
     metadata_for_teacher,
 )
+
+TEACHING = {
+    "calibrate": ["boolean", StrOptions({"auto"})],
+    "blend": ["boolean", StrOptions({"auto"})],
+    "target_cv": ["cv_object", StrOptions({"auto"})],
+    "transfer": ["array-like", HasMethods(["sample"]), None],
+    "transfer_share": [Interval(Real, 0, 1, closed="neither")],
+    "n_jobs": [Integral, None],
+    "memory": [str, os.PathLike, Memory, None],
+}
+"""What the parameters of teaching must be."""
 
 
 def chosen_teacher(estimator):
