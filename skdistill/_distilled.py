@@ -63,9 +63,8 @@ class DistilledClassifier(
     ----------
     teacher : classifier, default=None
         Any classifier with `predict_proba`. It is cloned and fitted inside `fit`, on
-        `X` just as the caller gave it, and never on rows outside a fold. Wrap a
-        fitted one in :class:`~sklearn.frozen.FrozenEstimator` to use it as it is.
-        None stands for ``EnsembleTeacher()``.
+        `X` just as the caller gave it. A :class:`~sklearn.frozen.FrozenEstimator` is
+        used as it is. None stands for ``EnsembleTeacher()``.
     temperature : float, default=3.0
         Positive number that divides the logits of both sides in the soft term. The
         student predicts at temperature 1. A `student` that is no network also learns
@@ -162,9 +161,8 @@ class DistilledClassifier(
     ----------
     teacher_ : classifier or None
         The fitted teacher; None if ``alpha=0`` or if `fit` was given `soft_targets`.
-        XGBoost's knows indices of labels, and stands behind `classes_` and a `predict`
-        of ours; it is `teacher_.estimator_`. With labels 0, ..., n_classes - 1 it is
-        the bare one.
+        XGBoost's, which takes no labels but 0, ..., n_classes - 1, is
+        `teacher_.estimator_` where there are others.
     teacher_temperature_ : float
         What the teacher's logits were divided by, before `temperature` softens them;
         1.0 where this fit calibrated none.
@@ -173,10 +171,9 @@ class DistilledClassifier(
     out_of_fold_ : bool
         Whether the student learned from out-of-fold logits.
     student_ : skorch.NeuralNetClassifier or classifier
-        The fitted student. It works on its own, on float32 arrays, and predicts
-        indices into `classes_`. A net is on the CPU and keeps no optimizer state. It
-        takes rows as they are, or as `preprocessor_` makes them, unless a first layer
-        does that.
+        The fitted student. It works on its own, on float32 arrays of rows as
+        `preprocessor_` makes them, unless a first layer does that, and predicts
+        indices into `classes_`. A net is on the CPU and keeps no optimizer state.
     preprocessor_ : transformer
         The fitted preprocessor, if there is one.
     classes_ : ndarray of shape (n_classes,)

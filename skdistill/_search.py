@@ -95,7 +95,7 @@ class DistilledClassifierCV(
     student : skorch.NeuralNetClassifier or classifier, default=None
         What to train; this and the rest is as in `DistilledClassifier`.
     preprocessor : transformer or "auto", default=None
-        What makes rows for the student, fitted on the training rows of each fold.
+        What makes rows for the student, fitted in each fold.
     hidden_layer_sizes : tuple of int, default=(64, 32)
         Widths of the student's hidden layers.
     max_epochs : int or "auto", default="auto"
@@ -119,8 +119,7 @@ class DistilledClassifierCV(
     transfer_share : float, default=0.5
         Share of these rows in the sum of all weights, in (0, 1).
     memory : str, path or joblib.Memory, default=None
-        Where fitted teachers are kept, for searches after this one. With it, an
-        `EnsembleTeacher` of each fold is a stack of its own.
+        Where fitted teachers are kept; of each fold an `EnsembleTeacher` of its own.
     device : str, default="cpu"
         Where torch trains.
     random_state : int, RandomState instance or None, default=None
@@ -310,8 +309,8 @@ class DistilledClassifierCV(
         Raises
         ------
         ValueError
-            If a parameter or the data is invalid, before any training; or if the
-            loss of a network stops being finite. The estimator is then as it was.
+            If a parameter or the data is invalid, before any training; or if a loss
+            stops being finite. The estimator is then as it was.
         TypeError
             If the teacher takes no such `fit_params`, before any training.
         """
