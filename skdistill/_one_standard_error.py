@@ -5,7 +5,7 @@ import numpy as np
 from skdistill._validation import ends_in
 
 
-def one_standard_error(cv_results, metric="score"):
+def one_standard_error(cv_results, metric="score", by=None):
     """Choose the simplest candidate whose score is within the noise of the best.
 
     A callable for the `refit` parameter of `DistilledClassifierCV`, and of
@@ -21,6 +21,10 @@ def one_standard_error(cv_results, metric="score"):
     metric : str, default="score"
         Name of the metric, if there are several. Set it with
         ``functools.partial(one_standard_error, metric=...)``.
+    by : str, default=None
+        What of `cv_results` is to be as small as can be, before alpha and temperature
+        are, such as the ``"mean_student_bytes"`` of a `DistilledClassifierCV` over
+        several students. Set it with `functools.partial` as well.
 
     Returns
     -------
@@ -30,7 +34,8 @@ def one_standard_error(cv_results, metric="score"):
     Raises
     ------
     ValueError
-        If the search is over the temperatures or alphas of several models.
+        If `cv_results` has no `by`, or if the search is over the temperatures or
+        alphas of several models.
 
     References
     ----------
@@ -55,8 +60,15 @@ def one_standard_error(cv_results, metric="score"):
     params = cv_results["params"]
     names = distillation_names({name for candidate in params for name in candidate})
 
+    if by is not None and by not in cv_results:
+        raise ValueError(
+            "The 'by' parameter of one_standard_error must name something of "
+            f"cv_results. Got {by!r}; there are {sorted(cv_results)}."
+        )
+
     def complexity(index):
-        return [
+        size = [] if by is None else [cv_results[by][index]]
+        return size + [
             params[index].get(names[called], 0) for called in ("alpha", "temperature")
         ]
 

@@ -28,6 +28,15 @@ class LogitsClassifierMixin:
     those of the caller, or what `_row_preprocessor` makes of them.
     """
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        # A preprocessor decides what it takes.
+        takes_tables = self.preprocessor is not None
+        tags.input_tags.allow_nan = takes_tables
+        tags.input_tags.string = takes_tables
+        tags.input_tags.categorical = takes_tables
+        return tags
+
     def _chunks(self, X, of_logits):
         """Iterate over chunks of the rows and the array of `of_logits` for each.
 

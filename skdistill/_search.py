@@ -1,10 +1,8 @@
 """Temperature and alpha by cross-validation, at the price of a few fits."""
 
-from numbers import Integral, Real
-
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
-from sklearn.metrics import check_scoring, get_scorer_names
+from sklearn.model_selection import GridSearchCV
 from sklearn.utils import indexable
 from sklearn.utils.metadata_routing import MethodMapping
 
@@ -18,17 +16,19 @@ from skdistill._search_candidates import (
     NeedsRefit,
     checked_grid,
     checked_models,
+    keep_results,
     metadata_for_scorers,
     routing_to,
     score_by,
     scorers_of,
 )
 from skdistill._search_data import Data, folds_of
-from skdistill._sklearn import StrOptions, _fit_context
-from skdistill._students.kinds import keep_student, student_logits
+from skdistill._sklearn import _fit_context
+from skdistill._students.kinds import student_logits
 from skdistill._targets.given import checked_soft_targets
 from skdistill._targets.teacher import (
     check_fit_params,
+    metadata_for_splitter,
     metadata_for_teacher,
     teacher_fit_params,
 )
@@ -40,8 +40,7 @@ from skdistill._validation import (
     warn_unscaled,
 )
 
-_OF_CHOICE = ("best_index_", "best_params_", "best_score_", "refit_time_")
-_FROM_SEARCH = (*_OF_CHOICE, "multimetric_", "n_splits_", "scorer_")
+_AS_GRID_SEARCH = ("cv", "scoring", "refit", "error_score", "n_jobs")
 
 
 class DistilledClassifierCV(
@@ -57,9 +56,9 @@ class DistilledClassifierCV(
     `DistilledClassifier` does, on the same folds with the same seeds, and fits the best
     one on all rows. It costs far less: the teacher, which depends on neither, is fitted
     once per fold, and networks of one shape are trained as one stack: the teachers of
-    all folds, then the students of all candidates. A student starts from the
-    same weights and sees the same batches as the others of its fold, so that what
-    differs between their scores is temperature and alpha.
+    all folds, then the students of all candidates. A student starts from the same
+    weights and sees the same batches as the others of its fold. With a `param_grid`
+    it also answers which student to take: a network, a tree, another preprocessor.
 
     Parameters
     ----------
@@ -70,6 +69,11 @@ class DistilledClassifierCV(
         The temperatures to try, all positive.
     alphas : array-like of float, default=(0.0, 0.3, 0.5, 0.7, 1.0)
         The weights of the teacher's term to try, in [0, 1].
+    param_grid : dict or list of dict, default=None
+        What else to try, as in `GridSearchCV`: lists for `student`, `preprocessor`,
+        `hidden_layer_sizes` and `weight_decay`. Each comes with every temperature and
+        alpha; a `student` that is no network learns at temperature 1 only, and takes
+        no notice of this search's parameters of networks.
     cv : int, cross-validation generator or iterable, default=5
         The folds, as in :class:`~sklearn.model_selection.GridSearchCV`: an int is the
         number of stratified folds.
@@ -88,9 +92,11 @@ class DistilledClassifierCV(
         Number of jobs that the folds are divided among. None means 1 unless in a
         :obj:`joblib.parallel_config` context, -1 all processors. One job trains all
         folds as one stack on torch's threads.
-    student : skorch.NeuralNetClassifier, default=None
-        Unfitted net to train in place of a `StudentModel`. This and what follows, to
-        `transfer_share`, is as in `DistilledClassifier`.
+    student : skorch.NeuralNetClassifier or classifier, default=None
+        What to train in place of a `StudentModel`. This and what follows, to
+        `device`, is as in `DistilledClassifier`.
+    preprocessor : transformer or "auto", default=None
+        What makes rows for the student, fitted on the training rows of each fold.
     hidden_layer_sizes : tuple of int, default=(64, 32)
         Widths of the student's hidden layers.
     max_epochs : int or "auto", default="auto"
@@ -113,8 +119,11 @@ class DistilledClassifierCV(
         Further rows for the teacher: your own, or what makes some of a fold's.
     transfer_share : float, default=0.5
         Share of these rows in the sum of all weights, in (0, 1).
+    memory : str, path or joblib.Memory, default=None
+        Where fitted teachers are kept, for searches after this one. With it, an
+        `EnsembleTeacher` of each fold is a stack of its own.
     device : str, default="cpu"
-        Where torch trains, as in `DistilledClassifier`.
+        Where torch trains.
     random_state : int, RandomState instance or None, default=None
         Seed of the students, and of every `random_state` of the teacher that is None.
     verbose : int, default=0
@@ -126,10 +135,12 @@ class DistilledClassifierCV(
         What was tried and how it scored, with the keys of `GridSearchCV`: `params`,
         `mean_test_score`, `split0_test_score`, `rank_test_score` and so on. As the
         candidates were trained together, `mean_fit_time` is an equal share of the time
-        that took, in seconds.
+        that took, in seconds. `mean_student_bytes` is the size of the students: of a
+        network's weights, or of another's pickle. `row_time` is what
+        `predict_proba` of one row takes, in seconds.
     best_params_ : dict
-        The `temperature` and the `alpha` that were chosen. This and the next three
-        need `refit`, or a single metric.
+        The `temperature`, the `alpha` and what of `param_grid` was chosen. This and
+        the next three need `refit`, or a single metric.
     temperature_ : float
         The temperature that was chosen.
     alpha_ : float
@@ -139,18 +150,20 @@ class DistilledClassifierCV(
     best_score_ : float
         Its mean score. Not there if `refit` is a callable.
     best_estimator_ : DistilledClassifier
-        The chosen candidate, fitted on all rows. This and the next five are not there
+        The chosen candidate, fitted on all rows. This and the next six are not there
         with ``refit=False``.
     refit_time_ : float
         Seconds that this took.
     teacher_ : classifier or None
         The teacher that was fitted on all rows.
-    student_ : skorch.NeuralNetClassifier
+    student_ : skorch.NeuralNetClassifier or classifier
         The student that was trained on all rows.
+    preprocessor_ : transformer
+        The preprocessor that was fitted on all rows, if there is one.
     n_iter_ : int
-        Number of epochs that it was trained for.
+        Number of epochs that the student was trained for, if it is a net.
     loss_curve_ : list of float
-        Its mean training loss in each epoch.
+        Its mean training loss in each epoch, if it is a net.
     engine_ : dict
         How `"teachers"` and `"students"` were trained for the folds: `"vectorized"`
         for as one stack, or `"joblib"` for one by one, as a teacher or student must be
@@ -202,20 +215,8 @@ class DistilledClassifierCV(
         **{name: DistilledClassifier._parameter_constraints[name] for name in SHARED},
         "temperatures": ["array-like"],
         "alphas": ["array-like"],
-        "cv": ["cv_object"],
-        "scoring": [
-            StrOptions(set(get_scorer_names())),
-            callable,
-            list,
-            tuple,
-            set,
-            dict,
-            None,
-        ],
-        "refit": ["boolean", str, callable],
-        "error_score": [StrOptions({"raise"}), Real],
-        "n_jobs": [Integral, None],
         "param_grid": [dict, list, None],
+        **{name: GridSearchCV._parameter_constraints[name] for name in _AS_GRID_SEARCH},
     }
 
     def __init__(
@@ -290,11 +291,13 @@ class DistilledClassifierCV(
             The class labels.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows in training, as in `DistilledClassifier`,
-            and in the scores, where scikit-learn's `GridSearchCV` hands them to the
-            scorer.
+            and in the scores, where `GridSearchCV` hands them to the scorer.
         groups : array-like of shape (n_samples,), default=None
-            Groups of the rows, for a `cv` that keeps them together, and for a teacher
-            that takes them, such as a search with such a `cv` of its own.
+            Groups of the rows, for a `cv` or `target_cv` that keeps them together, and
+            for a teacher that takes them, such as a search with such a `cv`.
+        soft_targets : array-like of shape (n_samples, n_classes), default=None
+            Class probabilities to learn from in place of a teacher's, as in
+            `DistilledClassifier`. They must not have seen the rows of a test fold.
         **fit_params : dict
             What else the teacher's `fit` is to get, as in `DistilledClassifier`, and
             with metadata routing what the scorers request. What has a value for every
@@ -334,11 +337,14 @@ class DistilledClassifierCV(
             if self.student is None and not as_given:
                 warn_unscaled(self, X_student)
             metadata = metadata_for_teacher(teacher, groups, fit_params)
+            for_folds = metadata_for_splitter(self.target_cv, groups, fit_params)
             for_scorers = metadata_for_scorers(self, groups, fit_params)
             fit_params = {}
             if max(grid["alpha"]) > 0 and soft_targets is None:
                 fit_params = teacher_fit_params(self, teacher, sample_weight, metadata)
-            data = Data(X, y, sample_weight, soft_targets, fit_params, metadata)
+            data = Data(
+                X, y, sample_weight, soft_targets, fit_params, metadata, for_folds
+            )
             candidates = Candidates(models, chosen, data, grid, splits, self.n_jobs)
             with epoch_progress(0, description="search", verbose=self.verbose):
                 search = candidates.searched(
@@ -347,27 +353,8 @@ class DistilledClassifierCV(
                     scoring=self.scoring,
                     error_score=self.error_score,
                 )
-            self._take_results(search, candidates)
+            keep_results(self, search, candidates)
         return self
-
-    def _take_results(self, search, candidates):
-        self.cv_results_ = search.cv_results_
-        self.engine_ = candidates.engine
-        for name in _FROM_SEARCH:
-            if hasattr(search, name):
-                setattr(self, name, getattr(search, name))
-        if self.scoring is None:
-            # GridSearchCV's own would drag all candidates along.
-            self.scorer_ = check_scoring(candidates.models[0])
-        if hasattr(search, "best_params_"):
-            self.temperature_ = search.best_params_["temperature"]
-            self.alpha_ = search.best_params_["alpha"]
-        if self.refit:
-            self.best_estimator_ = candidates.last
-            for name in ("teacher_", "preprocessor_", "_row_preprocessor"):
-                if hasattr(candidates.last, name):
-                    setattr(self, name, getattr(candidates.last, name))
-            keep_student(self, candidates.last.student_)
 
     def _logits(self, X):
         return student_logits(self.student_, X, len(self.classes_))

@@ -22,11 +22,13 @@ from sklearn.utils.validation import check_is_fitted
 from skdistill._distilled import DistilledClassifier
 from skdistill._search_folds import train_candidates
 from skdistill._sklearn import _routing_enabled
-from skdistill._students.kinds import is_classifier_student, student_bytes
+from skdistill._students.kinds import is_classifier_student, keep_student, student_bytes
 from skdistill._students.network import NETWORK_PARAMETERS
 from skdistill._teaching_settings import check_teaching
 
 N_TIMED = 5
+_OF_CHOICE = ("best_index_", "best_params_", "best_score_", "refit_time_")
+_FROM_SEARCH = (*_OF_CHOICE, "multimetric_", "n_splits_", "scorer_")
 SEARCHED = ("hidden_layer_sizes", "preprocessor", "student", "weight_decay")
 SHARED = (
     "teacher",
@@ -63,7 +65,7 @@ def checked_models(search, soft_targets):
             # The search's own are for the networks among the students.
             defaults = DistilledClassifier().get_params()
             of_model |= {name: defaults[name] for name in NETWORK_PARAMETERS} | params
-        model = clone(DistilledClassifier(**of_model))
+        model = DistilledClassifier(**of_model)
         model._validate_params()
         check_teaching(model, soft_targets)
         models.append(model)
@@ -168,6 +170,7 @@ class Candidates:
         self.backend, self.backend_n_jobs = get_active_backend()
         self.trained = self.error = self.last = None
         self.engine, self.seconds = None, 0.0
+        self.sizes, self.times = {}, {}
 
     def __sklearn_clone__(self):
         return self
@@ -218,23 +221,12 @@ class Candidates:
         return search
 
     def complete(self, results):
-        """Return `cv_results_` with the sizes of students, and only the user's names.
-
-        What depends on nothing but the candidate is the mean over the folds.
-        """
+        """Return `cv_results_` with sizes and times, and only the user's names."""
         keys = [
             (params["number"], params["temperature"], params["alpha"])
             for params in results["params"]
         ]
         n_fits = len(keys) * len(self.splits)
-        sizes = [
-            [student_bytes(m[key].student_) for m in self.trained.values()]
-            for key in keys
-        ]
-        times = [
-            row_time(next(iter(self.trained.values()))[key], self.data.X)
-            for key in keys
-        ]
         results = {
             name: values for name, values in results.items() if name != "param_number"
         }
@@ -245,8 +237,8 @@ class Candidates:
             ],
             "mean_fit_time": np.full(len(keys), self.seconds / n_fits),
             "std_fit_time": np.zeros(len(keys)),
-            "mean_student_bytes": np.mean(sizes, axis=1),
-            "row_time": np.array(times),
+            "mean_student_bytes": np.array([self.sizes[key] for key in keys]),
+            "row_time": np.array([self.times[key] for key in keys]),
         }
 
     def fitted(self, rows, key):
@@ -262,15 +254,23 @@ class Candidates:
             raise self.error
         start, rows = time.perf_counter(), np.arange(len(self.data.y))
         folds = [rows[train] for train, _ in self.splits]
-        pairs = [(t, a) for a in self.grid["alpha"] for t in self.grid["temperature"]]
+        pairs = [
+            [(t, a) for a in grid["alpha"] for t in grid["temperature"]]
+            for grid in self.grids()
+        ]
         try:
             self.trained, self.engine = train_candidates(
-                self.models, self.data, folds, pairs, self.n_jobs
+                self.models, pairs, self.data, folds, self.n_jobs
             )
         except Exception as error:
             self.error = error
             raise
         self.seconds = time.perf_counter() - start
+        of_folds = list(self.trained.values())
+        for key, model in of_folds[0].items():
+            sizes = [student_bytes(of_fold[key].student_) for of_fold in of_folds]
+            self.sizes[key] = np.mean(sizes)
+            self.times[key] = row_time(model, self.data.X)
 
     def _fitted(self, rows, key):
         of_fold = self.trained.get(rows.tobytes())
@@ -323,6 +323,27 @@ class _Candidate(DistilledClassifier):
 
     def get_metadata_routing(self):
         return super(DistilledClassifier, self).get_metadata_routing()
+
+
+def keep_results(estimator, search, candidates):
+    """Set on `estimator` what its `fit` learns from a search of the candidates."""
+    estimator.cv_results_ = search.cv_results_
+    estimator.engine_ = candidates.engine
+    for name in _FROM_SEARCH:
+        if hasattr(search, name):
+            setattr(estimator, name, getattr(search, name))
+    if estimator.scoring is None:
+        # GridSearchCV's own would drag all candidates along.
+        estimator.scorer_ = check_scoring(candidates.models[0])
+    if hasattr(search, "best_params_"):
+        estimator.temperature_ = search.best_params_["temperature"]
+        estimator.alpha_ = search.best_params_["alpha"]
+    if estimator.refit:
+        estimator.best_estimator_ = candidates.last
+        for name in ("teacher_", "preprocessor_", "_row_preprocessor"):
+            if hasattr(candidates.last, name):
+                setattr(estimator, name, getattr(candidates.last, name))
+        keep_student(estimator, candidates.last.student_)
 
 
 class NeedsRefit:

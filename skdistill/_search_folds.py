@@ -1,4 +1,4 @@
-"""All folds and candidates of a search, trained as stacks."""
+"""All folds and candidates of a search, each teacher asked once."""
 
 from copy import copy, deepcopy
 
@@ -9,50 +9,31 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from skdistill._ensemble import EnsembleTeacher
 from skdistill._ensemble_members import fitted_on_subsets
-from skdistill._further import further_rows, join
+from skdistill._further import further_rows, is_generator
 from skdistill._network_rows import fit_preprocessor, network_rows
 from skdistill._progress import describe, epoch_progress
-from skdistill._students.kinds import (
-    is_classifier_student,
-    keep_student,
-    n_steps,
-    train_student,
-    unfitted_student,
-)
-from skdistill._students.network import fold_scaling
+from skdistill._search_stacks import Fold, stacks_of, train_stack
+from skdistill._students.kinds import n_steps, unfitted_student
 from skdistill._targets.logits import teacher_logits
-from skdistill._teaching import (
-    Answers,
-    Lesson,
-    ask_teacher,
-    keep_lesson,
-    lesson_from,
-    seeds_of,
-)
+from skdistill._teaching import Answers, ask_teacher, lesson_from, seeds_of
 from skdistill._teaching_settings import asks_others, chosen_teacher
 from skdistill._training.budget import budget_of
-from skdistill._training.many_nets import Replica, train_replicas
 from skdistill._training.nets import chosen_device
-from skdistill._validation import (
-    ends_in,
-    n_weighty,
-    seeded_clone,
-    without_weightless,
-)
+from skdistill._validation import ends_in, seeded_clone
 
 
-def train_candidates(models, data, folds, pairs, n_jobs):
+def train_candidates(models, pairs, data, folds, n_jobs):
     """Train a student for every fold, model and pair of temperature and alpha.
 
     Parameters
     ----------
     models : list of DistilledClassifier
         Unfitted, with the form of the data; they have the same teacher.
+    pairs : list of list of (float, float)
+        The temperatures and alphas to try with each.
     data : Data
     folds : list of ndarray of int
         The training rows of each fold.
-    pairs : list of (float, float)
-        The candidates for each model.
     n_jobs : int or None
         Number of jobs that the folds are divided among.
 
@@ -64,6 +45,7 @@ def train_candidates(models, data, folds, pairs, n_jobs):
     engine : dict
         How teachers and students were trained.
     """
+    _check_students(models, data, folds[0])
     stacks = {}
     for rows in folds:
         stacks.setdefault(_what_stacks(models[0], data, rows), []).append(rows)
@@ -81,12 +63,12 @@ def train_candidates(models, data, folds, pairs, n_jobs):
     is_shown = n_parts > 1 and verbose == 1
     trained = Parallel(n_jobs=n_jobs, return_as="generator")(
         delayed(_train_part)(
-            models, data, part, pairs, seeds, 0 if is_shown else verbose
+            models, pairs, data, part, seeds, 0 if is_shown else verbose
         )
         for part in parts
     )
     if is_shown:
-        trained = _shown(trained, parts)
+        trained = _shown(trained, models, pairs, parts)
     trained = list(trained)
     fitted = {
         rows.tobytes(): of_fold
@@ -94,6 +76,17 @@ def train_candidates(models, data, folds, pairs, n_jobs):
         for rows, of_fold in zip(part, of_folds, strict=True)
     }
     return fitted, trained[0][1]
+
+
+def _check_students(models, data, rows):
+    """Raise if a student cannot be trained, before anything is."""
+    for model in models:
+        model = copy(model)
+        X, y = _safe_indexing(data.X, rows), data.y[rows]
+        if model.preprocessor is None:
+            X = network_rows(model, X)
+        X = fit_preprocessor(model, X, np.searchsorted(model.classes_, y), None, 0)
+        unfitted_student(model, X, len(model.classes_), len(X))
 
 
 def _what_stacks(model, data, rows):
@@ -107,17 +100,29 @@ def _what_stacks(model, data, rows):
     return tuple(shared)
 
 
-def _shown(trained, parts):
+def _shown(trained, models, pairs, parts):
     """Return what the jobs do; whenever one of them is done, the bar moves."""
-    n_folds = sum(map(len, parts))
-    doing = f"{n_folds} folds in {len(parts)} jobs"
+    sizes = [
+        len(part) * len(of_model) * _n_steps(model, len(part[0]))
+        for part in parts
+        for model, of_model in zip(models, pairs, strict=True)
+    ]
+    sizes = np.reshape(sizes, (len(parts), -1)).sum(axis=1).tolist()
+    doing = f"{sum(map(len, parts))} folds in {len(parts)} jobs"
     done = []
-    with epoch_progress(n_folds, description=doing, verbose=1, counts=False) as bar:
-        for part, of_part in zip(parts, trained, strict=True):
-            done.append(of_part)
+    with epoch_progress(sum(sizes), description=doing, verbose=1, counts=False) as bar:
+        for size, part in zip(sizes, trained, strict=True):
+            done.append(part)
             describe(bar, doing)
-            bar.update(len(part))
+            bar.update(size)
     return done
+
+
+def _n_steps(model, n_rows):
+    """Return how far the bar moves for one student."""
+    if model.student is None:
+        return budget_of(model, n_rows, "student").max_epochs
+    return n_steps(model.student)
 
 
 def _on_cpu(model):
@@ -131,71 +136,7 @@ def _on_cpu(model):
     return not {"cuda", "mps", "gpu"} & set(devices)
 
 
-class _Fold:
-    """The training rows of one fold, as the student of a model of its own sees them.
-
-    Behind them are further rows that `transfer` makes.
-    """
-
-    def __init__(self, model, data, rows, classes, seeds, is_taught):
-        self.model, self.rows, self.students = copy(model), rows, {}
-        self.model.classes_ = classes
-        self.y = np.searchsorted(classes, data.y[rows])
-        self.weight = data.weight_of(rows, data.sample_weight)
-        X = _safe_indexing(data.X, rows)
-        seen = X if model.preprocessor is not None else network_rows(model, X)
-        self.X = fit_preprocessor(self.model, seen, self.y, self.weight, seeds.others)
-        self.further, self.lesson = None, Lesson()
-        if is_taught:
-            self.further = further_rows(self.model, X, self.weight, seeds.transfer)
-
-    def n_rows(self, alpha):
-        """Return the number of rows that training sees."""
-        n_further = 0
-        if alpha > 0 and self.further is not None:
-            n_further = len(self.further.X_student)
-        return n_weighty(self.y, self.weight) + n_further
-
-    def training_rows(self):
-        """Return all rows, their labels and their values for both kinds of students.
-
-        Those that learn from labels alone see the first of the rows only.
-        """
-        X, y, values = without_weightless(
-            self.X,
-            self.y,
-            sample_weight=self.weight,
-            teacher_logits=self.lesson.logits,
-        )
-        plain = {name: values[name] for name in values if name != "teacher_logits"}
-        X, y, taught = join(self.model, self.lesson, self.further, X, y, values)
-        return X, y, plain, taught
-
-    def train_alone(self, pair, student, seed, bar):
-        """Train a student that is no network, and keep it."""
-        model = copy(self.model).set_params(temperature=pair[0], alpha=pair[1])
-        X, y, plain, taught = self.training_rows()
-        if model.alpha == 0:
-            n_rows = self.n_rows(alpha=0)
-            X, y, taught = X[:n_rows], y[:n_rows], plain
-        train_student(model, student, X, y, taught, seed, bar)
-        self.students[pair] = model.student_
-
-    def keep(self, pair, student):
-        """Keep the student that was trained for a pair of temperature and alpha."""
-        fold_scaling(self.model, student)
-        self.students[pair] = student
-
-    def fitted(self, pair, trained_as):
-        """Return the model with a pair of temperature and alpha as if fitted."""
-        temperature, alpha = pair
-        fitted = copy(self.model).set_params(temperature=temperature, alpha=alpha)
-        keep_lesson(fitted, self.lesson if alpha > 0 else Lesson())
-        keep_student(fitted, self.students[trained_as])
-        return fitted
-
-
-def _train_part(models, data, rows_of_folds, pairs, seeds, verbose):
+def _train_part(models, pairs, data, rows_of_folds, seeds, verbose):
     """Do what `train_candidates` does for folds that can be trained as one stack.
 
     Returns
@@ -212,114 +153,61 @@ def _train_part(models, data, rows_of_folds, pairs, seeds, verbose):
             f"every fold. In one there is only {classes.tolist()[0]!r}: take "
             "less folds, or stratified ones."
         )
-    # Without a teacher's term, all temperatures make the same student.
-    of_labels = next((pair for pair in pairs if pair[1] == 0), None)
-    trained_as = {pair: pair if pair[1] > 0 else of_labels for pair in pairs}
-    is_taught = any(alpha > 0 for _, alpha in pairs)
-    in_folds = [
-        [_Fold(model, data, rows, classes, seeds, is_taught) for rows in rows_of_folds]
-        for model in models
-    ]
-    to_train = dict.fromkeys(trained_as.values())
-    stacks = [stack for folds in in_folds for stack in _stacks(folds, to_train)]
-    total = sum(len(members) * n_steps(student) for student, members in stacks)
-    engine = {"teachers": None}
-    with epoch_progress(total, description="students", verbose=verbose) as bar:
-        if is_taught:
-            engine["teachers"] = _teach(in_folds, data, seeds, bar)
-            describe(bar, "students")
-        how = {_train_stack(*stack, seeds, bar, verbose) for stack in stacks}
-        engine["students"] = how.pop() if len(how) == 1 else "joblib"
-    fitted = [
-        {
-            (number, *pair): fold.fitted(pair, trained_as[pair])
-            for number, fold in enumerate(of_models)
-            for pair in pairs
-        }
-        for of_models in zip(*in_folds, strict=True)
-    ]
+    answers, engines = {}, []
+    fitted = [{} for _ in rows_of_folds]
+    for number, (model, of_model) in enumerate(zip(models, pairs, strict=True)):
+        # A copy, so that the next model does not lose its own.
+        model = copy(model)
+        model.classes_ = classes
+        folds, engine = _trained_folds(
+            model, of_model, data, rows_of_folds, answers, seeds, verbose
+        )
+        engines.append(engine)
+        for fold, by_key in zip(folds, fitted, strict=True):
+            by_key.update({(number, *pair): fold.fitted(pair) for pair in of_model})
+    how = {name: {engine[name] for engine in engines} for name in engines[0]}
+    engine = {
+        name: of_all.pop() if len(of_all) == 1 else "joblib"
+        for name, of_all in how.items()
+    }
     return fitted, engine
 
 
-def _stacks(folds, pairs):
-    """Return students, each with the folds and pairs to train a copy of it for.
+def _trained_folds(model, pairs, data, rows_of_folds, answers, seeds, verbose):
+    """Return the folds of one model with their students, and how these were trained.
 
-    There is one but for `transfer`, whose rows can make training longer, and for a
-    preprocessor that makes other numbers of columns.
+    The `answers` of teachers are looked up, or added.
     """
-    stacks = {}
-    for fold in folds:
-        for pair in pairs:
-            n_rows = fold.n_rows(alpha=pair[1])
-            shape = fold.X.shape[1], budget_of(fold.model, n_rows, "student")
-            if shape not in stacks:
-                n_classes = len(fold.model.classes_)
-                student = unfitted_student(fold.model, fold.X, n_classes, n_rows)
-                stacks[shape] = student, []
-            stacks[shape][1].append((fold, pair))
-    return list(stacks.values())
-
-
-def _train_stack(student, members, seeds, bar, verbose):
-    """Train a copy of a student for each fold and pair, and keep it in the fold."""
-    if is_classifier_student(student):
-        for fold, pair in members:
-            fold.train_alone(pair, student, seeds.student, bar)
-        return "joblib"
-    rows, ends, end = {}, {}, 0
-    for fold, _ in members:
-        if fold not in rows:
-            rows[fold] = fold.training_rows()
-            ends[fold] = end = end + len(rows[fold][0])
-    tables, labels, *_ = zip(*rows.values(), strict=True)
-    replicas = []
-    for fold, (temperature, alpha) in members:
-        _, y, plain, taught = rows[fold]
-        places = np.arange(ends[fold] - len(y), ends[fold])
-        if alpha == 0:
-            places = places[: fold.n_rows(alpha)]
-        replicas.append(
-            Replica(
-                f"the student for temperature={temperature}, alpha={alpha}",
-                seeds.student,
-                rows=places,
-                **(taught if alpha > 0 else plain),
-                temperature=temperature,
-                alpha=alpha,
-            )
-        )
-    nets, engine = train_replicas(
-        student,
-        np.concatenate(tables),
-        np.concatenate(labels),
-        replicas,
-        n_classes=len(members[0][0].model.classes_),
-        bar=bar,
-        verbose=verbose,
-    )
-    for (fold, pair), trained in zip(members, nets, strict=True):
-        fold.keep(pair, trained)
-    return engine
-
-
-def _teach(in_folds, data, seeds, bar):
-    """Give all folds their lessons; return how the teachers were trained."""
-    answers, engine = {}, None
-    for folds in in_folds:
-        model = folds[0].model
-        # That None stands for depends on the preprocessor.
-        teacher = id(model.preprocessor if model.teacher is None else model.teacher)
-        if data.soft_targets is not None:
+    is_taught = any(alpha > 0 for _, alpha in pairs)
+    own = network_rows(model, data.X) if model.preprocessor is None else None
+    unlabelled = None
+    if is_taught and own is not None and not is_generator(model.transfer):
+        unlabelled = further_rows(model, data.X, None, seeds.transfer)
+    folds = [
+        Fold(model, data, rows, own, unlabelled, seeds, is_taught)
+        for rows in rows_of_folds
+    ]
+    stacks = stacks_of(folds, pairs)
+    total = sum(len(members) * n_steps(student) for student, members in stacks)
+    engine = {"teachers": None}
+    with epoch_progress(total, description="students", verbose=verbose) as bar:
+        if is_taught and data.soft_targets is not None:
             for fold in folds:
-                fold.lesson = data.given_lesson(fold.rows, model.classes_)
-            continue
-        if teacher not in answers:
-            answers[teacher], engine = _answers(folds, data, seeds, bar)
-        for fold, of_fold in zip(folds, answers[teacher], strict=True):
-            fold.lesson = lesson_from(
-                fold.model, of_fold, fold.X, fold.y, fold.weight, seeds
-            )
-    return engine
+                fold.learn(data.given_lesson(fold.rows, model.classes_))
+        elif is_taught:
+            # What None stands for depends on the preprocessor.
+            teacher = id(model.preprocessor) if model.teacher is None else None
+            if teacher not in answers:
+                answers[teacher] = _answers(folds, data, seeds, bar)
+            of_folds, engine["teachers"] = answers[teacher]
+            for fold, of_fold in zip(folds, of_folds, strict=True):
+                fold.learn(
+                    lesson_from(fold.model, of_fold, fold.X, fold.y, fold.weight, seeds)
+                )
+        describe(bar, "students")
+        how = {train_stack(*stack, seeds.student, bar, verbose) for stack in stacks}
+    engine["students"] = how.pop() if len(how) == 1 else "joblib"
+    return folds, engine
 
 
 def _answers(folds, data, seeds, bar):
@@ -328,7 +216,7 @@ def _answers(folds, data, seeds, bar):
     given = chosen_teacher(model)
     if (
         type(given) is EnsembleTeacher
-        and given.preprocessor is None
+        and given.preprocessor is model.preprocessor is None
         and model.memory is None
         and not asks_others(model)
     ):
@@ -337,7 +225,7 @@ def _answers(folds, data, seeds, bar):
         teacher = seeded_clone(
             given, random_state=model.random_state, seed=seeds.teacher
         )
-        X, y = network_rows(model, data.X), np.searchsorted(model.classes_, data.y)
+        X, y = folds[0].table, np.searchsorted(model.classes_, data.y)
         teachers = fitted_on_subsets(teacher, X, y, subsets, model)
         if teachers is not None:
             answers = []
@@ -355,6 +243,8 @@ def _answers(folds, data, seeds, bar):
         # An EnsembleTeacher makes it count.
         doing = f"teacher {type(given).__name__}, fold {n} of {len(folds)}"
         describe(bar, doing, counts=False)
-        X, labels, fit_params = data.of_teacher(fold.rows)
-        answers.append(ask_teacher(model, X, labels, fit_params, fold.weight, seeds))
+        X, labels, fit_params, for_folds = data.of_teacher(fold.rows)
+        answers.append(
+            ask_teacher(model, X, labels, fit_params, fold.weight, seeds, for_folds)
+        )
     return answers, "joblib"

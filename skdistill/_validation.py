@@ -90,6 +90,11 @@ def validate_classification(estimator, X, y, sample_weight, *, as_given=False):
         y = column_or_1d(y, warn=True)
         assert_all_finite(y, input_name="y")
         check_consistent_length(X, y)
+        if len(y) == 0:
+            raise ValueError(
+                "Found array with 0 sample(s) while a minimum of 1 is required by "
+                f"{type(estimator).__name__}."
+            )
     else:
         X, y = validate_data(estimator, X, y, dtype=np.float32)
         # torch takes no negative strides.
@@ -135,8 +140,8 @@ def warn_unscaled(estimator, X):
     kind = type(estimator).__name__
     warnings.warn(
         f"{kind} trains networks, which need features on a scale of about 1; feature "
-        f"{name!r} has values around {size:.3g}. Put a scaler before it: "
-        f"make_pipeline(StandardScaler(), {kind}(...)).",
+        f"{name!r} has values around {size:.3g}. Use preprocessor='auto', or put a "
+        f"scaler before it: make_pipeline(StandardScaler(), {kind}(...)).",
         UserWarning,
     )
 

@@ -3,6 +3,7 @@
 import inspect
 
 from sklearn.base import BaseEstimator
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
@@ -27,6 +28,12 @@ ESTIMATORS = [
         **TRAINING,
     ),
     small_distilled(LogisticRegression(), hidden_layer_sizes=(16,), **TRAINING),
+    small_distilled(
+        HistGradientBoostingClassifier(max_iter=5, min_samples_leaf=2),
+        preprocessor="auto",
+        hidden_layer_sizes=(16,),
+        **TRAINING,
+    ),
     DistilledClassifier(
         GaussianNB(),
         student=DecisionTreeClassifier(),

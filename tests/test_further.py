@@ -166,16 +166,16 @@ def test_the_same_rows_serve_every_fold_of_a_search(binary, unlabelled):
 
 
 def test_a_search_holds_the_rows_once(binary, unlabelled, monkeypatch):
-    from skdistill import _search_folds
+    from skdistill import _search_stacks
 
     taken = []
-    train = _search_folds.train_replicas
+    train = _search_stacks.train_replicas
 
     def counted(net, X, *args, **params):
         taken.append(len(X))
         return train(net, X, *args, **params)
 
-    monkeypatch.setattr(_search_folds, "train_replicas", counted)
+    monkeypatch.setattr(_search_stacks, "train_replicas", counted)
     small_search(LogisticRegression(), transfer=unlabelled).fit(*binary)
     assert set(taken) == {80 + 150}
 

@@ -29,7 +29,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier, export_text
 
-from skdistill import DistilledClassifier, DistilledClassifierCV, MixupTransfer
+from skdistill import DistilledClassifier, MixupTransfer
 from skdistill._students.classifier import weighted_copies
 from tests.nets import (
     CountedTeacher,
@@ -397,9 +397,3 @@ def test_blend_is_refused(binary):
     model = tree_model(Unfittable(), calibrate=True, blend=True)
     with pytest.raises(ValueError, match="'blend' parameter can be True only"):
         model.fit(*binary)
-
-
-def test_the_search_takes_nets_only(binary):
-    search = DistilledClassifierCV(Unfittable(), student=DecisionTreeClassifier())
-    with pytest.raises(ValueError, match="'student' .* DistilledClassifierCV .* net"):
-        search.fit(*binary)
