@@ -65,6 +65,7 @@ __all__ = [
 _PICKLED = {
     **_PUBLIC,
     "AskedModel": "skdistill._targets.asked",
+    "EncodedTeacher": "skdistill._targets.encoded",
     "ShuffledBatches": "skdistill._training.batches",
 }
 

@@ -160,6 +160,9 @@ def distill(
     return student if X_unlabelled is None else student.set_params(transfer=None)
 
 
+distill.__module__ = "skdistill"  # where it is pickled from
+
+
 def _checked_model(model, classes):
     """Return what has `classes_` and predicts, or raise."""
     if isinstance(model, BaseEstimator):

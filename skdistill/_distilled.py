@@ -17,7 +17,7 @@ from skdistill._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skdistill._students import kinds
 from skdistill._targets.given import checked_soft_targets
 from skdistill._targets.logits import proba_to_logits
-from skdistill._targets.teacher import check_fit_params, teacher_fit_params
+from skdistill._targets.teacher import PredictsProba, teacher_fit_params
 from skdistill._teaching import (
     Lesson,
     ask_teacher,
@@ -28,6 +28,7 @@ from skdistill._teaching import (
 from skdistill._teaching_settings import (
     check_teaching,
     chosen_teacher,
+    divided_metadata,
     routing_to_teacher,
 )
 from skdistill._validation import (
@@ -162,6 +163,9 @@ class DistilledClassifier(
     ----------
     teacher_ : classifier or None
         The fitted teacher; None if ``alpha=0`` or if `fit` was given `soft_targets`.
+        XGBoost's knows indices of labels, and stands behind `classes_` and a `predict`
+        of ours; it is `teacher_.estimator_`. With labels 0, ..., n_classes - 1 it is
+        the bare one.
     teacher_temperature_ : float
         What the teacher's logits were divided by, before `temperature` softens them;
         1.0 where this fit calibrated none.
@@ -238,7 +242,7 @@ class DistilledClassifier(
     __module__ = "skdistill"  # where it is pickled from
 
     _parameter_constraints = {
-        "teacher": [HasMethods(["fit", "predict_proba"]), None],
+        "teacher": [PredictsProba(), None],
         "temperature": [Interval(Real, 0, np.inf, closed="neither")],
         "alpha": [Interval(Real, 0, 1, closed="both")],
         "student": [HasMethods(["fit", "predict_proba"]), None],
@@ -328,7 +332,9 @@ class DistilledClassifier(
         **fit_params : dict
             What else the teacher's `fit` is to get, under the names it has there; with
             scikit-learn's metadata routing enabled, under those the teacher requests.
-            Without effect where no teacher is fitted.
+            Without effect where no teacher is fitted. `groups` are also for a
+            `target_cv` that takes them, such as
+            :class:`~sklearn.model_selection.GroupKFold`.
 
         Returns
         -------
@@ -354,7 +360,7 @@ class DistilledClassifier(
                     soft_targets, len(y_index), self.classes_
                 )
             check_teaching(self, soft_targets)
-            check_fit_params(self, chosen_teacher(self), fit_params)
+            fit_params, for_folds = divided_metadata(self, fit_params)
             seeds = seeds_of(self, self.random_state)
             X_student = fit_preprocessor(self, X_student, y_index, weight, seeds.others)
             further = further_rows(self, X, weight, seeds.transfer)
@@ -382,7 +388,9 @@ class DistilledClassifier(
                         self, teacher, sample_weight, fit_params
                     )
                     labels = self.classes_[y_index]
-                    answers = ask_teacher(self, X, labels, params, weight, seeds)
+                    answers = ask_teacher(
+                        self, X, labels, params, weight, seeds, for_folds
+                    )
                     lesson = lesson_from(
                         self, answers, X_student, y_index, weight, seeds
                     )

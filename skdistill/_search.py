@@ -28,6 +28,7 @@ from skdistill._students.kinds import student_logits
 from skdistill._targets.given import checked_soft_targets
 from skdistill._targets.teacher import (
     check_fit_params,
+    metadata_for_splitter,
     metadata_for_teacher,
     teacher_fit_params,
 )
@@ -290,11 +291,10 @@ class DistilledClassifierCV(
             The class labels.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows in training, as in `DistilledClassifier`,
-            and in the scores, where scikit-learn's `GridSearchCV` hands them to the
-            scorer.
+            and in the scores, where `GridSearchCV` hands them to the scorer.
         groups : array-like of shape (n_samples,), default=None
-            Groups of the rows, for a `cv` that keeps them together, and for a teacher
-            that takes them, such as a search with such a `cv` of its own.
+            Groups of the rows, for a `cv` or `target_cv` that keeps them together, and
+            for a teacher that takes them, such as a search with such a `cv`.
         soft_targets : array-like of shape (n_samples, n_classes), default=None
             Class probabilities to learn from in place of a teacher's, as in
             `DistilledClassifier`. They must not have seen the rows of a test fold.
@@ -337,11 +337,14 @@ class DistilledClassifierCV(
             if self.student is None and not as_given:
                 warn_unscaled(self, X_student)
             metadata = metadata_for_teacher(teacher, groups, fit_params)
+            for_folds = metadata_for_splitter(self.target_cv, groups, fit_params)
             for_scorers = metadata_for_scorers(self, groups, fit_params)
             fit_params = {}
             if max(grid["alpha"]) > 0 and soft_targets is None:
                 fit_params = teacher_fit_params(self, teacher, sample_weight, metadata)
-            data = Data(X, y, sample_weight, soft_targets, fit_params, metadata)
+            data = Data(
+                X, y, sample_weight, soft_targets, fit_params, metadata, for_folds
+            )
             candidates = Candidates(models, chosen, data, grid, splits, self.n_jobs)
             with epoch_progress(0, description="search", verbose=self.verbose):
                 search = candidates.searched(

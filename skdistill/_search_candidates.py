@@ -170,6 +170,7 @@ class Candidates:
         self.backend, self.backend_n_jobs = get_active_backend()
         self.trained = self.error = self.last = None
         self.engine, self.seconds = None, 0.0
+        self.sizes, self.times = {}, {}
 
     def __sklearn_clone__(self):
         return self
@@ -220,23 +221,12 @@ class Candidates:
         return search
 
     def complete(self, results):
-        """Return `cv_results_` with the sizes of students, and only the user's names.
-
-        What depends on nothing but the candidate is the mean over the folds.
-        """
+        """Return `cv_results_` with sizes and times, and only the user's names."""
         keys = [
             (params["number"], params["temperature"], params["alpha"])
             for params in results["params"]
         ]
         n_fits = len(keys) * len(self.splits)
-        sizes = [
-            [student_bytes(m[key].student_) for m in self.trained.values()]
-            for key in keys
-        ]
-        times = [
-            row_time(next(iter(self.trained.values()))[key], self.data.X)
-            for key in keys
-        ]
         results = {
             name: values for name, values in results.items() if name != "param_number"
         }
@@ -247,8 +237,8 @@ class Candidates:
             ],
             "mean_fit_time": np.full(len(keys), self.seconds / n_fits),
             "std_fit_time": np.zeros(len(keys)),
-            "mean_student_bytes": np.mean(sizes, axis=1),
-            "row_time": np.array(times),
+            "mean_student_bytes": np.array([self.sizes[key] for key in keys]),
+            "row_time": np.array([self.times[key] for key in keys]),
         }
 
     def fitted(self, rows, key):
@@ -276,6 +266,11 @@ class Candidates:
             self.error = error
             raise
         self.seconds = time.perf_counter() - start
+        of_folds = list(self.trained.values())
+        for key, model in of_folds[0].items():
+            sizes = [student_bytes(of_fold[key].student_) for of_fold in of_folds]
+            self.sizes[key] = np.mean(sizes)
+            self.times[key] = row_time(model, self.data.X)
 
     def _fitted(self, rows, key):
         of_fold = self.trained.get(rows.tobytes())

@@ -17,13 +17,17 @@ class Data:
     """What all folds are made of. `y` has labels.
 
     `fit_params` is what the teacher's `fit` is given for all rows beside X and y;
-    `metadata` is what that of a `DistilledClassifier` is, for the same.
+    `metadata` is what that of a `DistilledClassifier` is, for the same, and
+    `for_folds` what its `target_cv` takes.
     """
 
-    def __init__(self, X, y, sample_weight, soft_targets, fit_params, metadata):
+    def __init__(
+        self, X, y, sample_weight, soft_targets, fit_params, metadata, for_folds
+    ):
         self.X, self.y, self.sample_weight = X, y, sample_weight
         self.soft_targets = soft_targets
-        self.fit_params, self.metadata = fit_params, metadata
+        self.fit_params, self.for_folds = fit_params, for_folds
+        self.metadata = {**metadata, **for_folds}
 
     def given_lesson(self, rows, classes):
         """Return what `soft_targets` say of some of the rows."""
@@ -32,9 +36,15 @@ class Data:
         return Lesson(logits=proba_to_logits(given).astype(np.float32))
 
     def of_teacher(self, rows):
-        """Return some of the rows as the caller gave them, for any teacher."""
-        fit_params = fit_params_of_rows(self.fit_params, rows, len(self.y))
-        return _safe_indexing(self.X, rows), self.y[rows], fit_params
+        """Return some of the rows as the caller gave them, for any teacher.
+
+        Behind them are what else its `fit` is given, and what `target_cv` is.
+        """
+        fit_params, for_folds = (
+            fit_params_of_rows(params, rows, len(self.y))
+            for params in (self.fit_params, self.for_folds)
+        )
+        return _safe_indexing(self.X, rows), self.y[rows], fit_params, for_folds
 
     def weight_of(self, rows, sample_weight):
         """Return the weights of some of the rows, as `validate_classification` does."""

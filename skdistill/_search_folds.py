@@ -68,7 +68,7 @@ def train_candidates(models, pairs, data, folds, n_jobs):
         for part in parts
     )
     if is_shown:
-        trained = _shown(trained, parts)
+        trained = _shown(trained, models, pairs, parts)
     trained = list(trained)
     fitted = {
         rows.tobytes(): of_fold
@@ -100,17 +100,29 @@ def _what_stacks(model, data, rows):
     return tuple(shared)
 
 
-def _shown(trained, parts):
+def _shown(trained, models, pairs, parts):
     """Return what the jobs do; whenever one of them is done, the bar moves."""
-    n_folds = sum(map(len, parts))
-    doing = f"{n_folds} folds in {len(parts)} jobs"
+    sizes = [
+        len(part) * len(of_model) * _n_steps(model, len(part[0]))
+        for part in parts
+        for model, of_model in zip(models, pairs, strict=True)
+    ]
+    sizes = np.reshape(sizes, (len(parts), -1)).sum(axis=1).tolist()
+    doing = f"{sum(map(len, parts))} folds in {len(parts)} jobs"
     done = []
-    with epoch_progress(n_folds, description=doing, verbose=1, counts=False) as bar:
-        for part, of_part in zip(parts, trained, strict=True):
-            done.append(of_part)
+    with epoch_progress(sum(sizes), description=doing, verbose=1, counts=False) as bar:
+        for size, part in zip(sizes, trained, strict=True):
+            done.append(part)
             describe(bar, doing)
-            bar.update(len(part))
+            bar.update(size)
     return done
+
+
+def _n_steps(model, n_rows):
+    """Return how far the bar moves for one student."""
+    if model.student is None:
+        return budget_of(model, n_rows, "student").max_epochs
+    return n_steps(model.student)
 
 
 def _on_cpu(model):
@@ -231,6 +243,8 @@ def _answers(folds, data, seeds, bar):
         # An EnsembleTeacher makes it count.
         doing = f"teacher {type(given).__name__}, fold {n} of {len(folds)}"
         describe(bar, doing, counts=False)
-        X, labels, fit_params = data.of_teacher(fold.rows)
-        answers.append(ask_teacher(model, X, labels, fit_params, fold.weight, seeds))
+        X, labels, fit_params, for_folds = data.of_teacher(fold.rows)
+        answers.append(
+            ask_teacher(model, X, labels, fit_params, fold.weight, seeds, for_folds)
+        )
     return answers, "joblib"

@@ -9,9 +9,10 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import check_cv
 from sklearn.pipeline import Pipeline
+from sklearn.utils.metadata_routing import process_routing
 
 from skdistill._ensemble import EnsembleTeacher
-from skdistill._sklearn import BaseSearchCV
+from skdistill._sklearn import BaseSearchCV, _routing_enabled
 from skdistill._students.network import NETWORK_PARAMETERS
 from skdistill._targets.cache import computed_once, content_key
 from skdistill._targets.logits import teacher_logits
@@ -92,7 +93,7 @@ class Answers(NamedTuple):
     folds: tuple = ()
 
 
-def ask_teacher(estimator, X, y, fit_params, sample_weight, seeds):
+def ask_teacher(estimator, X, y, fit_params, sample_weight, seeds, for_folds):
     """Fit the teacher of an estimator, and ask it about the rows it was fitted on.
 
     Nothing of this depends on the student.
@@ -110,6 +111,8 @@ def ask_teacher(estimator, X, y, fit_params, sample_weight, seeds):
     sample_weight : ndarray of shape (n_samples,) or None
         As `validate_classification` returns it.
     seeds : Seeds
+    for_folds : dict
+        The metadata that `target_cv` takes.
 
     Returns
     -------
@@ -117,7 +120,10 @@ def ask_teacher(estimator, X, y, fit_params, sample_weight, seeds):
     """
     given, random_state = chosen_teacher(estimator), estimator.random_state
     index = np.searchsorted(estimator.classes_, y)
-    folds = _folds(estimator, X, y, index, sample_weight, seeds.others)
+    if has_folds(estimator):
+        folds = _folds_of_target_cv(estimator, X, y, for_folds)
+    else:
+        folds = _folds_of_calibration(estimator, index, sample_weight, seeds.others)
     teacher, logits, out_of_fold = taught_once(
         estimator.memory,
         given,
@@ -250,25 +256,29 @@ def _peers(estimator, X, y, sample_weight, seed):
     return computed_once(estimator.memory, key, compute)
 
 
-def _folds(estimator, X, y, index, sample_weight, seed):
-    """Return the rows that further teachers leave out, of each fold."""
-    if has_folds(estimator):
-        # A copy, whose RandomState starts anew for each fold of a search.
-        cv = check_cv(deepcopy(estimator.target_cv), y, classifier=True)
-        rows = np.arange(len(y))
-        folds = [rows[test] for _, test in cv.split(X, y)]  # or masks
-        times = np.bincount(np.concatenate(folds), minlength=len(y))
-        if (times != 1).any():
-            row = int((times != 1).argmax())
-            raise ValueError(
-                "The 'target_cv' parameter must leave out every row once. Got "
-                f"{estimator.target_cv!r}, which does so {times[row]} times with row "
-                f"{row}."
-            )
-        return folds
+def _folds_of_target_cv(estimator, X, y, metadata):
+    """Return the rows that further teachers leave out, of each fold of `target_cv`."""
+    if _routing_enabled():
+        metadata = process_routing(estimator, "fit", **metadata).target_splitter.split
+    # A copy, whose RandomState starts anew for each fold of a search.
+    cv = check_cv(deepcopy(estimator.target_cv), y, classifier=True)
+    rows = np.arange(len(y))
+    folds = [rows[test] for _, test in cv.split(X, y, **metadata)]  # or masks
+    times = np.bincount(np.concatenate(folds), minlength=len(y))
+    if (times != 1).any():
+        row = int((times != 1).argmax())
+        raise ValueError(
+            "The 'target_cv' parameter must leave out every row once. Got "
+            f"{estimator.target_cv!r}, which does so {times[row]} times with row {row}."
+        )
+    return folds
+
+
+def _folds_of_calibration(estimator, index, sample_weight, seed):
+    """Return the rows that further teachers leave out to be calibrated, if they are."""
     if not is_calibrated_here(estimator):
         return []
-    kept = np.arange(len(y))
+    kept = np.arange(len(index))
     if sample_weight is not None:
         kept = np.flatnonzero(sample_weight)
     # Without its only row, a class would be unknown.

@@ -1,12 +1,19 @@
 """Which teacher an estimator has, and what its parameters say of its teaching."""
 
+from collections.abc import Iterator
+
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
 from skdistill._ensemble import EnsembleTeacher
 from skdistill._sklearn import _routing_enabled
 from skdistill._targets.out_of_fold import innermost
-from skdistill._targets.teacher import check_teacher
+from skdistill._targets.teacher import (
+    check_fit_params,
+    check_teacher,
+    metadata_for_splitter,
+    metadata_for_teacher,
+)
 
 
 def chosen_teacher(estimator):
@@ -30,12 +37,41 @@ def routing_to_teacher(estimator):
             teacher=chosen_teacher(estimator),
             method_mapping=MethodMapping().add(caller="fit", callee="fit"),
         )
+        .add(
+            target_splitter=estimator.target_cv,
+            method_mapping=MethodMapping().add(caller="fit", callee="split"),
+        )
     )
+
+
+def divided_metadata(estimator, fit_params):
+    """Return what of the `fit_params` is for the teacher, and for `target_cv`.
+
+    With metadata routing, all may be for the teacher, which is asked later.
+
+    Raises
+    ------
+    TypeError
+        If something is for neither.
+    """
+    teacher = chosen_teacher(estimator)
+    for_folds = metadata_for_splitter(estimator.target_cv, None, fit_params)
+    if for_folds and not _routing_enabled():
+        others = {k: v for k, v in fit_params.items() if k not in for_folds}
+        fit_params = metadata_for_teacher(teacher, for_folds.get("groups"), others)
+    check_fit_params(estimator, teacher, fit_params)
+    return fit_params, for_folds
 
 
 def check_teaching(estimator, soft_targets=None):
     """Raise if the teacher of `estimator` cannot teach as its parameters say."""
     check_teacher(estimator.teacher)
+    if isinstance(estimator.target_cv, Iterator):
+        raise ValueError(
+            "The 'target_cv' parameter must be folds that can be read more than once. "
+            f"Got a {type(estimator.target_cv).__name__}, which is empty after the "
+            "first time: make a list of it."
+        )
     what = None
     if soft_targets is not None:
         what = "soft_targets, which come from no teacher"
@@ -47,7 +83,7 @@ def check_teaching(estimator, soft_targets=None):
             "the teacher anew without each of the folds."
         )
     calibrated = soft_targets is None and _calibrates_itself(estimator.teacher)
-    if what is not None and estimator.calibrate is True and not calibrated:
+    if what is not None and _insists(estimator.calibrate) and not calibrated:
         raise ValueError(
             f"The 'calibrate' parameter cannot be True with {what}: it fits the "
             "teacher anew without each of several folds. Calibrate what you give, or "
@@ -59,13 +95,18 @@ def check_teaching(estimator, soft_targets=None):
             f"teacher to label further rows. Got a {type(estimator.transfer).__name__}."
         )
     can_blend = soft_targets is None and blends(estimator)
-    if estimator.blend is True and not can_blend:
+    if _insists(estimator.blend) and not can_blend:
         raise ValueError(
             "The 'blend' parameter can be True only where `fit` calibrates the "
             "teacher and the student is a StudentModel: with `calibrate`, for a "
             "teacher that is neither frozen nor calibrates itself, without `student` "
             "and `soft_targets`. Use blend='auto' or False."
         )
+
+
+def _insists(value):
+    """Tell whether a parameter is True, numpy's or Python's, and not "auto"."""
+    return not isinstance(value, str) and bool(value)
 
 
 def asks_others(estimator):

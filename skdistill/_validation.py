@@ -140,8 +140,8 @@ def warn_unscaled(estimator, X):
     kind = type(estimator).__name__
     warnings.warn(
         f"{kind} trains networks, which need features on a scale of about 1; feature "
-        f"{name!r} has values around {size:.3g}. Put a scaler before it: "
-        f"make_pipeline(StandardScaler(), {kind}(...)).",
+        f"{name!r} has values around {size:.3g}. Use preprocessor='auto', or put a "
+        f"scaler before it: make_pipeline(StandardScaler(), {kind}(...)).",
         UserWarning,
     )
 

@@ -4,6 +4,8 @@ import pickle
 
 import numpy as np
 import pytest
+import sklearn
+from joblib import parallel_config
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -175,10 +177,11 @@ def frozen(binary):
     return FrozenEstimator(LogisticRegression().fit(*binary))
 
 
+@pytest.mark.parametrize("yes", [True, np.True_], ids=["python", "numpy"])
 @pytest.mark.parametrize("make", [small_distilled, small_search])
-def test_what_is_frozen_cannot_be_calibrated(binary, frozen, make, no_training):
+def test_what_is_frozen_cannot_be_calibrated(binary, frozen, make, yes, no_training):
     with pytest.raises(ValueError, match="'calibrate' .* True with a FrozenEstimator"):
-        make(frozen, calibrate=True).fit(*binary)
+        make(frozen, calibrate=yes).fit(*binary)
 
 
 @pytest.mark.parametrize("make", [small_distilled, small_search])
@@ -225,8 +228,9 @@ def test_peers_that_cannot_be_are_refused(binary, make, params, no_training):
 
 
 def test_peers_of_what_is_frozen_or_given_are_refused(binary, frozen, no_training):
-    with pytest.raises(ValueError, match="'blend' parameter can be True only where"):
-        calibrating(frozen, blend=True).fit(*binary)
+    for yes in (True, np.True_):
+        with pytest.raises(ValueError, match="'blend' parameter can be True only"):
+            calibrating(frozen, blend=yes).fit(*binary)
     proba = np.full((80, 2), 0.5)
     with pytest.raises(ValueError, match="'blend' parameter can be True only where"):
         calibrating(None, blend=True).fit(*binary, soft_targets=proba)
@@ -466,6 +470,31 @@ def test_folds_that_are_no_partition_are_refused(
     assert teacher.n_fits() == 0
 
 
+@pytest.mark.parametrize("make", [small_distilled, small_search])
+@pytest.mark.parametrize("kind", ["iterator", "generator"])
+def test_folds_that_can_be_read_once_are_refused(binary, make, kind, no_training):
+    X, y = binary
+    folds = KFold(2).split(X)
+    model = make(LogisticRegression())
+    model.target_cv = iter(list(folds)) if kind == "iterator" else folds
+    with pytest.raises(ValueError, match=f"'target_cv' .* Got a .*{kind}, which is"):
+        model.fit(X, y)
+
+
+def test_folds_drawn_from_a_random_state_are_the_same_in_every_fit(binary):
+    X, y = binary
+    rng = np.random.RandomState(0)
+    before = rng.get_state()[1].copy()
+    target_cv = KFold(3, shuffle=True, random_state=rng)
+    model = small_distilled(KNeighborsClassifier(3), target_cv=target_cv)
+    first, second = (model.fit(X, y).predict_proba(X) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(rng.get_state()[1], before)
+    assert rng.get_state()[2] == np.random.RandomState(0).get_state()[2]
+    other = model.set_params(target_cv=KFold(3, shuffle=True, random_state=1))
+    assert (other.fit(X, y).predict_proba(X) != first).any()
+
+
 # --- Rare classes ---------------------------------------------------------------------
 
 
@@ -531,6 +560,26 @@ def test_jobs_do_not_change_the_result(binary):
         assert spread.teacher_temperature_ == alone.teacher_temperature_
         assert spread.peer_weight_ == alone.peer_weight_
         np.testing.assert_array_equal(spread.predict_proba(X), alone.predict_proba(X))
+
+
+class OnlyWithAssumeFinite(LogisticRegression):
+    """A teacher that is fitted in one configuration of scikit-learn only."""
+
+    def fit(self, X, y):
+        if not sklearn.get_config()["assume_finite"]:
+            raise ValueError("fitted with another configuration")
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_jobs_have_the_configuration_of_scikit_learn(binary, n_jobs):
+    model = small_distilled(OnlyWithAssumeFinite(), target_cv=2, n_jobs=n_jobs)
+    # A thread has its own, which is the default one to begin with.
+    with parallel_config("threading"):
+        with sklearn.config_context(assume_finite=True):
+            model.fit(*binary)
+        with pytest.raises(ValueError, match="fitted with another configuration"):
+            model.fit(*binary)
 
 
 def test_an_integer_seed_decides_all(binary):

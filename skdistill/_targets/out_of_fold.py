@@ -4,6 +4,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
@@ -11,6 +12,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples
 
 from skdistill._sklearn import BaseSearchCV
+from skdistill._targets.encoded import EncodedTeacher
 from skdistill._targets.logits import teacher_logits
 
 SMALLEST_WEIGHT = 0.01
@@ -94,7 +96,8 @@ def _logits_of_fold(teacher, data, fit_params, classes, rows):
     others = np.setdiff1d(np.arange(len(y)), rows)
     fit_params = fit_params_of_rows(fit_params, others, len(y))
     try:
-        teacher.fit(_safe_indexing(X, others), y[others], **fit_params)
+        X_others = _safe_indexing(X, others)
+        teacher = fitted_teacher(teacher, X_others, y[others], fit_params)
         return teacher_logits(teacher, _safe_indexing(X, rows), classes)
     except Exception as error:
         raise ValueError(
@@ -126,11 +129,45 @@ def innermost(teacher):
                 return teacher, is_frozen
 
 
+def fitted_teacher(teacher, X, y, fit_params):
+    """Fit a teacher, and return it; in an `EncodedTeacher` if it needs that.
+
+    Raises
+    ------
+    ValueError
+        If it is frozen, and a label is none of the indices that it was fitted on.
+    """
+    model, is_frozen = innermost(teacher)
+    if isinstance(model, CalibratedClassifierCV):
+        model, is_frozen = innermost(model.estimator)
+    if any(kind.__module__.startswith("xgboost.") for kind in type(model).__mro__):
+        labels = np.unique(y).tolist()
+        if is_frozen:
+            _check_frozen_labels(model, labels)
+        elif labels != list(range(len(labels))):
+            teacher = EncodedTeacher(teacher)
+    return teacher.fit(X, y, **fit_params)
+
+
+def _check_frozen_labels(model, labels):
+    known = np.asarray(model.classes_).tolist()
+    if not set(labels) <= set(known):
+        raise ValueError(
+            f"The frozen teacher {type(model).__name__} was fitted on the indices "
+            f"{known} in place of labels, while y has {labels}: it cannot be told "
+            "which is which. Give fit the same indices as y, or freeze no teacher: "
+            "one that is fitted here is given indices by itself."
+        )
+
+
 def fit_params_of_rows(fit_params, rows, n_samples):
     """Return the parameters of `fit` for some of the rows: what has rows is cut."""
 
     def has_rows(value):
-        # scikit-learn's _check_method_params raises for a numpy scalar.
+        # scikit-learn's _check_method_params raises for a numpy scalar; an array of no
+        # dimensions has a __len__ that raises.
+        if isinstance(value, str) or getattr(value, "shape", None) == ():
+            return False
         return hasattr(value, "__len__") and _num_samples(value) == n_samples
 
     return {

@@ -7,6 +7,7 @@ from pickle import PicklingError
 
 import sklearn
 import torch
+from sklearn.ensemble import StackingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import (
@@ -18,14 +19,31 @@ from sklearn.utils.validation import has_fit_parameter
 from skorch import NeuralNet
 
 from skdistill import __version__
-from skdistill._sklearn import BaseSearchCV, _routing_enabled
+from skdistill._sklearn import BaseSearchCV, HasMethods, _routing_enabled
 from skdistill._targets.cache import computed_once, content_key
 from skdistill._targets.logits import teacher_logits
-from skdistill._targets.out_of_fold import out_of_fold_logits
+from skdistill._targets.out_of_fold import (
+    fitted_teacher,
+    innermost,
+    out_of_fold_logits,
+)
 from skdistill._validation import ends_in
 
 # A fitted teacher may be another with another version of these.
 VERSIONS = (__version__, sklearn.__version__, torch.__version__)
+
+
+class PredictsProba(HasMethods):
+    """The constraint of teachers: they are fitted, and predict probabilities then."""
+
+    def __init__(self):
+        super().__init__(["fit", "predict_proba"])
+
+    def is_satisfied_by(self, val):
+        model, _ = innermost(val)
+        if isinstance(model, StackingClassifier) and model.final_estimator is None:
+            return True  # which it is to be, by its own words, once it is fitted
+        return super().is_satisfied_by(val)
 
 
 def check_teacher(teacher):
@@ -61,8 +79,15 @@ def metadata_for_teacher(teacher, groups, fit_params):
         return {name: value for name, value in given.items() if name in taken}
     # The fit of scikit-learn's searches does not name them.
     splitter = teacher.cv if isinstance(teacher, BaseSearchCV) else None
-    in_search = get_routing_for_object(splitter).consumes("split", ["groups"])
+    in_search = metadata_for_splitter(splitter, groups, {})
     return given if in_search or has_fit_parameter(teacher, "groups") else fit_params
+
+
+def metadata_for_splitter(splitter, groups, fit_params):
+    """Return what of the `groups` and `fit_params` of a fit a `cv` parameter takes."""
+    given = fit_params if groups is None else {**fit_params, "groups": groups}
+    taken = get_routing_for_object(splitter).consumes("split", given)
+    return {name: value for name, value in given.items() if name in taken}
 
 
 def teacher_fit_params(owner, teacher, sample_weight, fit_params):
@@ -163,7 +188,7 @@ def taught(teacher, X, y, fit_params, classes, folds=(), n_jobs=None):
         out_of_fold = out_of_fold_logits(
             teacher, X, y, fit_params, classes, folds, n_jobs
         )
-    teacher.fit(X, y, **fit_params)
+    teacher = fitted_teacher(teacher, X, y, fit_params)
     return teacher, teacher_logits(teacher, X, classes), out_of_fold
 
 

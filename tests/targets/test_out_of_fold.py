@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from skdistill import EnsembleTeacher
 from skdistill._targets.out_of_fold import (
     SMALLEST_WEIGHT,
+    fit_params_of_rows,
     fitted_weights,
     stratified_folds,
 )
@@ -135,6 +136,17 @@ def test_the_seed_decides_who_is_in_which_fold():
 
 
 # --- Who calibrates itself ------------------------------------------------------------
+
+
+def test_fit_params_without_rows_are_left_alone():
+    weight = np.arange(4.0)
+    alone = {"number": np.array(4), "scalar": np.float64(4), "name": "four", "no": None}
+    cut = fit_params_of_rows({"weight": weight, **alone}, [0, 2], 4)
+    np.testing.assert_array_equal(cut.pop("weight"), [0, 2])
+    assert {name: cut[name] is value for name, value in alone.items()} == dict.fromkeys(
+        alone, True
+    )
+
 
 CALIBRATED = CalibratedClassifierCV(LogisticRegression())
 

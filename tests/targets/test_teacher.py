@@ -275,6 +275,36 @@ def test_weights_that_a_scorer_says_nothing_of_are_refused(data, routing, no_tra
         model.fit(X, y, sample_weight=weight)
 
 
+def rows_of_fits(target_cv, make, data, **metadata):
+    """Return the groups of the rows of every fit of a teacher."""
+    X, y, _, groups = data
+    seen = []
+
+    class Seeing(LogisticRegression):
+        def fit(self, X, y):
+            seen.append(set(X[:, 0].astype(int)))
+            return super().fit(X, y)
+
+    X = np.c_[groups, X[:, 1:]].astype(np.float32)
+    make(Seeing(), target_cv=target_cv, calibrate="auto").fit(X, y, **metadata)
+    return seen
+
+
+@pytest.mark.parametrize("alias", [False, True])
+def test_groups_reach_the_target_cv_as_it_requests_them(data, routing, alias):
+    target_cv = GroupKFold(4)
+    metadata = {"groups": data[3]}
+    if alias:
+        target_cv.set_split_request(groups="g")
+        metadata = {"g": data[3]}
+    fits = rows_of_fits(target_cv, small_distilled, data, **metadata)
+    assert [len(groups) for groups in fits] == [3] * 4 + [4]
+    search = rows_of_fits(
+        target_cv, lambda *a, **k: small_search(*a, **k, alphas=[0.8]), data, **metadata
+    )
+    assert [len(groups) for groups in search] == 4 * ([3] * 4 + [4])
+
+
 # --- Without --------------------------------------------------------------------------
 
 
@@ -333,3 +363,41 @@ def test_metadata_for_a_teacher_that_is_not_fitted_are_accepted(data, seen):
     search.set_params(error_score="raise")
     search.fit(X, y, sample_weight=weight)
     assert len(seen) >= 2
+
+
+def test_groups_reach_the_target_cv(data):
+    fits = rows_of_fits(GroupKFold(4), small_distilled, data, groups=data[3])
+    assert [len(groups) for groups in fits] == [3] * 4 + [4]
+
+
+def test_groups_of_a_search_reach_its_target_cv(data):
+    def make(*args, **params):
+        return small_search(*args, **params, alphas=[0.8], cv=GroupKFold(2))
+
+    # Each fold has two of the four groups.
+    fits = rows_of_fits(GroupKFold(2), make, data, groups=data[3])
+    assert [len(groups) for groups in fits] == 2 * [1, 1, 2] + [2, 2, 4]
+
+
+def test_groups_reach_target_cv_and_a_teacher_that_takes_them(data, seen):
+    X, y, _, groups = data
+    model = small_distilled(Noting(), target_cv=GroupKFold(2)).fit(X, y, groups=groups)
+    assert model.out_of_fold_
+    assert [sorted(set(found)) for _, _, found in seen] in (
+        [[0, 2], [1, 3], [0, 1, 2, 3]],
+        [[1, 3], [0, 2], [0, 1, 2, 3]],
+    )
+
+
+def test_groups_that_are_missing_are_asked_for(data, no_training):
+    X, y, _, _ = data
+    with pytest.raises(ValueError, match="'groups' parameter should not be None"):
+        small_distilled(LogisticRegression(), target_cv=GroupKFold(2)).fit(X, y)
+
+
+@pytest.mark.parametrize("target_cv", [3, None, GroupKFold(2)])
+def test_groups_for_nobody_are_refused(data, target_cv, no_training):
+    X, y, _, groups = data
+    model = small_distilled(LogisticRegression(), target_cv=target_cv)
+    with pytest.raises(TypeError, match=r"which takes \['X', 'y'.* Got \['g'\]"):
+        model.fit(X, y, g=groups)

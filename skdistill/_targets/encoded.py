@@ -1,0 +1,89 @@
+"""A teacher that takes no labels but 0, ..., n_classes - 1."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+
+from skdistill._pickling import VersionedPickleMixin
+
+
+class EncodedTeacher(
+    VersionedPickleMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimator
+):
+    """A classifier that is fitted on the indices of its labels.
+
+    XGBoost takes neither names nor indices with a gap, such as a fold has that lacks a
+    class. Once fitted, it has all that the fitted `estimator_` has, but for `classes_`
+    and `predict`, which have the labels.
+
+    Parameters
+    ----------
+    estimator : classifier
+        What is to be fitted.
+
+    Attributes
+    ----------
+    estimator_ : classifier
+        The clone that is fitted.
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    """
+
+    __module__ = "skdistill"  # where it is pickled from
+
+    def __init__(self, estimator):
+        self.estimator = estimator
+
+    def __getattr__(self, name):
+        if name.startswith("_") or "estimator_" not in vars(self):
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}"
+            )
+        return getattr(self.estimator_, name)
+
+    def fit(self, X, y, **fit_params):
+        """Fit a clone of `estimator`.
+
+        Parameters
+        ----------
+        X : array-like
+            The rows, as the estimator takes them.
+        y : array-like of shape (n_samples,)
+            The labels.
+        **fit_params : dict
+            What else its `fit` is to get.
+
+        Returns
+        -------
+        self : EncodedTeacher
+        """
+        self.classes_, index = np.unique(y, return_inverse=True)
+        self.estimator_ = clone(self.estimator).fit(X, index, **fit_params)
+        return self
+
+    def predict_proba(self, X):
+        """Return the probabilities, columns in the order of `classes_`.
+
+        Parameters
+        ----------
+        X : array-like
+            The rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        return self.estimator_.predict_proba(X)
+
+    def predict(self, X):
+        """Return the labels that the estimator predicts.
+
+        Parameters
+        ----------
+        X : array-like
+            The rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        return self.classes_[self.estimator_.predict(X)]
