@@ -52,7 +52,7 @@ class Fold:
         self.kept = np.arange(len(rows))
         if self.weight is not None:
             self.kept = np.flatnonzero(self.weight)
-        self.further, self.lesson, self.students = unlabelled, Lesson(), {}
+        self.further, self.lesson, self.trained = unlabelled, Lesson(), {}
         self.further_logits = None
         if is_taught and unlabelled is None:
             self.further = further_rows(self.model, X, self.weight, seeds.transfer)
@@ -84,8 +84,11 @@ class Fold:
 
     def keep(self, pair, student):
         """Keep the student that was trained for a pair of temperature and alpha."""
-        fold_scaling(self.model, student)
-        self.students[_learns(pair)] = student
+        # A copy, so that the next student takes over the scaling as well.
+        model = copy(self.model)
+        fold_scaling(model, student)
+        keep_student(model, student)
+        self.trained[_learns(pair)] = model
 
     def train_alone(self, pair, student, seed, bar):
         """Train a student that is no network, and keep it."""
@@ -94,14 +97,14 @@ class Fold:
         if model.alpha > 0:
             rows = join(model, self.lesson, self.further, *rows)
         train_student(model, student, *rows, seed, bar)
-        self.students[_learns(pair)] = model.student_
+        self.trained[_learns(pair)] = model
 
     def fitted(self, pair):
         """Return the model with a pair of temperature and alpha as if fitted."""
         temperature, alpha = pair
-        fitted = copy(self.model).set_params(temperature=temperature, alpha=alpha)
+        fitted = copy(self.trained[_learns(pair)])
+        fitted.set_params(temperature=temperature, alpha=alpha)
         keep_lesson(fitted, self.lesson if alpha > 0 else Lesson())
-        keep_student(fitted, self.students[_learns(pair)])
         return fitted
 
 

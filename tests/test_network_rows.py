@@ -334,6 +334,25 @@ def test_a_search_fits_it_per_fold_as_grid_search_does(mixed):
     )
 
 
+@pytest.mark.parametrize("scaler", ["auto", StandardScaler()])
+def test_every_student_of_a_search_takes_over_the_scaling(numbers, scaler):
+    X, y = numbers
+    model = of(LogisticRegression(), preprocessor=scaler)
+    grid = {"temperature": [1.0, 4.0], "alpha": [0.0, 0.5, 1.0]}
+    plain = GridSearchCV(model, grid, cv=2, scoring="neg_log_loss").fit(X, y)
+    search = (
+        small_search(LogisticRegression(), preprocessor=scaler, cv=2)
+        .set_params(calibrate=False, scoring="neg_log_loss")
+        .set_params(temperatures=grid["temperature"], alphas=grid["alpha"])
+        .fit(X, y)
+    )
+    np.testing.assert_allclose(
+        search.cv_results_["mean_test_score"],
+        plain.cv_results_["mean_test_score"],
+        atol=1e-4,
+    )
+
+
 def test_a_pipeline_with_one_cross_validates(mixed):
     X, y = mixed
     scores = cross_val_score(make_pipeline(of(preprocessor="auto")), X, y, cv=3)
