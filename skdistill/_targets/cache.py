@@ -8,6 +8,7 @@ import pickle
 import sys
 import types
 import warnings
+from threading import Lock
 
 import joblib
 import pandas as pd
@@ -19,6 +20,9 @@ from torch import nn
 
 # Parameters of estimators that say how to compute a result, and not which.
 _WITHOUT_EFFECT = {"n_jobs", "verbose", "pre_dispatch"}
+
+# Where two threads parse at once, Python 3.11 may raise SystemError.
+_parsing = Lock()
 
 
 def content_key(*values):
@@ -82,7 +86,8 @@ def _source(value):
 
 def _own_source(value):
     try:
-        return inspect.getsource(value)
+        with _parsing:
+            return inspect.getsource(value)
     except (OSError, TypeError) as error:
         from_file = hasattr(sys.modules.get(value.__module__), "__file__")
         if from_file or value.__module__ in sys.builtin_module_names:

@@ -4,8 +4,11 @@ import functools
 import pickle
 import subprocess
 import sys
+import time
 import warnings
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 
 import numpy as np
 import pandas as pd
@@ -30,6 +33,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 from torch import nn
 
 from skdistill import EnsembleTeacher
+from skdistill._targets import cache
 from skdistill._targets.cache import content_key
 from tests.nets import CountedTeacher, small_distilled, small_net
 
@@ -135,6 +139,26 @@ def test_another_process_finds_it(binary, model, teacher, tmp_path):
     """
     subprocess.run([sys.executable, "-c", code], check=True)
     assert teacher.n_fits() == 1
+
+
+def test_sources_are_not_read_in_two_threads_at_once(monkeypatch):
+    """That parses them, at which Python 3.11 may raise SystemError then."""
+    reading, met = Lock(), []
+
+    def getsource(value):
+        met.append(not reading.acquire(blocking=False))
+        time.sleep(0.01)
+        if not met[-1]:
+            reading.release()
+        return "source"
+
+    monkeypatch.setattr(cache.inspect, "getsource", getsource)
+    cache._source.cache_clear()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(content_key, [KNeighborsClassifier(), LogisticRegression()]))
+    cache._source.cache_clear()
+    assert len(met) > 2
+    assert not any(met)
 
 
 def test_processes_that_need_it_at_once_all_get_it(binary, model):
