@@ -15,6 +15,7 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -217,6 +218,14 @@ class Centred(TransformerMixin, BaseEstimator):
 
     def transform(self, X):
         return np.asarray(X)
+
+
+def test_a_frozen_preprocessor_stays_as_it_is(numbers):
+    X, y = numbers
+    scaler = FrozenEstimator(StandardScaler().fit(X[:30]))
+    model = of(LogisticRegression(), preprocessor=scaler).fit(X, y)
+    assert model.preprocessor_.mean_.tolist() == scaler.mean_.tolist()
+    assert model.score(X, y) > 0.5
 
 
 def test_a_preprocessor_that_looks_at_labels_is_fitted_as_in_a_pipeline(mixed):
