@@ -173,6 +173,21 @@ def test_offsets_that_float32_does_not_hold_are_not_folded(numbers):
     assert model.score(X, y) > 0.9
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda X: X * 1e-40,
+        lambda X: X * 1e40,
+        lambda X: np.insert(X, 1, 1e300, axis=1),
+    ],
+    ids=["tiny", "huge", "huge constant"],
+)
+def test_sizes_that_float32_does_not_hold_are_not_folded(numbers, change):
+    X, y = numbers
+    model = of(alpha=0.0, preprocessor="auto", max_epochs=40).fit(change(X), y)
+    assert model.score(change(X), y) > 0.9
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_holes_are_filled_where_there_were_none(numbers, dtype):
     X, y = numbers
