@@ -281,6 +281,19 @@ def test_rows_of_weight_zero_are_not_looked_at(mixed):
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+def test_a_search_does_not_look_at_rows_of_weight_zero(mixed):
+    X, y = mixed
+    X = X.copy()
+    X.loc[0, "size"] = np.inf
+    weight = np.ones(len(y))
+    weight[0] = 0
+    search = small_search(TEACHER, preprocessor="auto", alphas=[0.0], max_epochs=3)
+    # No test fold has the row, which cannot be predicted.
+    folds = [(np.arange(60), np.arange(60, 80)), (np.arange(50), np.arange(50, 80))]
+    search.set_params(cv=folds).fit(X, y, sample_weight=weight)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
 def test_sparse_rows_take_a_preprocessor_that_makes_them_dense(numbers):
     X, y = numbers
     X = sparse.csr_matrix(np.where(np.abs(X) > 1, X, 0))
