@@ -40,6 +40,9 @@ NETWORK = {
 
 PREPROCESSOR = [HasMethods(["fit", "transform"]), StrOptions({"auto"}), None]
 
+_NOT_NUMBERS = ("could not convert", "could not be promoted", "X contains NaN")
+"""What errors say of tables that a preprocessor can make numbers of."""
+
 # So that neither a teacher in a fit nor a refit says it again.
 _has_warned = ContextVar("has_warned", default=False)
 
@@ -96,7 +99,13 @@ def validate_classification(estimator, X, y, sample_weight, *, as_given=False):
                 f"{type(estimator).__name__}."
             )
     else:
-        X, y = validate_data(estimator, X, y, dtype=np.float32)
+        try:
+            X, y = validate_data(estimator, X, y, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            if any(sign in str(error) for sign in _NOT_NUMBERS):
+                hint = "preprocessor='auto' takes text, categories, dates and NaN."
+                raise ValueError(f"{str(error).rstrip('.')}. {hint}") from error
+            raise
         # torch takes no negative strides.
         X = np.ascontiguousarray(X)
     check_classification_targets(y)

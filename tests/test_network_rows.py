@@ -319,6 +319,13 @@ class Unfittable(LogisticRegression):
         raise AssertionError("the teacher was fitted")
 
 
+@pytest.mark.parametrize("columns", [["size"], ["colour"], ["size", "day"]])
+def test_without_a_preprocessor_the_error_names_it(mixed, columns):
+    X, y = mixed
+    with pytest.raises(ValueError, match="preprocessor='auto'"):
+        of().fit(X[columns], y)
+
+
 def test_a_preprocessor_of_before_is_forgotten(numbers):
     X, y = numbers
     model = of(LogisticRegression(), preprocessor="auto").fit(X, y)
