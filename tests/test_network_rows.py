@@ -319,6 +319,16 @@ class Unfittable(LogisticRegression):
         raise AssertionError("the teacher was fitted")
 
 
+def test_rows_to_predict_are_there_and_have_columns(mixed):
+    X, y = mixed
+    model = of(LogisticRegression(), alpha=0.0, preprocessor="auto").fit(X, y)
+    with pytest.raises(ValueError, match="0 sample"):
+        model.predict(X[:0])
+    for row in (X.iloc[0], X.iloc[0].to_numpy(), X.iloc[0].tolist()):
+        with pytest.raises(ValueError, match=r"two dimensions.* shape \(4,\)"):
+            model.predict_proba(row)
+
+
 @pytest.mark.parametrize("columns", [["size"], ["colour"], ["size", "day"]])
 def test_without_a_preprocessor_the_error_names_it(mixed, columns):
     X, y = mixed
