@@ -71,15 +71,20 @@ def further_rows(estimator, X, sample_weight, seed):
         ) from error
 
 
-def join(estimator, lesson, further, X, y, values):
-    """Return the rows of a student, their labels and values, with `further` rows."""
+def join(estimator, lesson, further, *rows):
+    """Ask the teacher of a lesson about `further` rows, and return `joined` rows."""
     if further is None:
-        return X, y, values
-    logits = lesson.logits_of(further, estimator.classes_)
+        return rows
+    logits = lesson.logits_of(further, lesson.answers_of(further, estimator.classes_))
+    return joined(further, logits, estimator.transfer_share, *rows)
+
+
+def joined(further, logits, share, X, y, values):
+    """Return the rows of a student, their labels and values, with `further` rows."""
     return (
         np.concatenate([X, further.X_student]),
         np.append(y, np.full(len(logits), UNLABELLED)),
-        with_made(values, logits, estimator.transfer_share),
+        with_made(values, logits, share),
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
 
 from skdistill import MixupTransfer
 from skdistill._further import is_generator, with_made
@@ -177,6 +178,20 @@ def test_the_same_rows_serve_every_fold_of_a_search(binary, unlabelled):
     model.fit(X, y, sample_weight=weight)
     assert_same_results(model, plain)
     assert model.best_index_ == plain.best_index_
+
+
+def test_the_teacher_of_a_fold_is_asked_once_about_them(binary, unlabelled, asked):
+    students = [None, DecisionTreeClassifier(max_depth=2, random_state=0)]
+    small_search(
+        AskedTeacher(),
+        transfer=unlabelled,
+        calibrate=False,
+        param_grid={"student": students, "preprocessor": [None, "auto"]},
+        alphas=[0.5, 1.0],
+        refit=False,
+        cv=2,
+    ).fit(*binary)
+    assert sorted(map(len, asked)) == [40, 40, 150, 150]
 
 
 def test_a_search_holds_the_rows_once(binary, unlabelled, monkeypatch):
