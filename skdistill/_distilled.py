@@ -29,6 +29,7 @@ from skdistill._teaching_settings import (
     chosen_teacher,
     divided_metadata,
     routing_to_teacher,
+    warn_of_class_weight,
 )
 from skdistill._validation import (
     NETWORK,
@@ -209,6 +210,11 @@ class DistilledClassifier(
     :class:`~sklearn.frozen.FrozenEstimator` that has seen all rows into a
     cross-validation: its knowledge of the test folds leaks into the student.
 
+    A teacher that weighs classes (``class_weight="balanced"``) predicts as if they were
+    as frequent as it weighs them. What learns from labels beside it does not: the
+    labels' term, calibration, networks that are blended in. Weigh rows instead, by
+    `sample_weight`, which count in all of them; a warning says so.
+
     References
     ----------
     .. [1] G. Hinton, O. Vinyals, J. Dean, "Distilling the Knowledge in a Neural
@@ -349,6 +355,8 @@ class DistilledClassifier(
                 soft_targets = checked_soft_targets(soft_targets, *shape)
             check_teaching(self, soft_targets)
             fit_params, for_folds = divided_metadata(self, fit_params)
+            if sample_weight is None and soft_targets is None:
+                warn_of_class_weight(self)
             seeds = seeds_of(self, self.random_state)
             X_student = fit_preprocessor(self, X_student, y_index, weight, seeds.others)
             further = further_rows(self, X, weight, seeds.transfer)
