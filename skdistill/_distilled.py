@@ -96,14 +96,12 @@ class DistilledClassifier(
     lr : float, default=3e-3
         Learning rate of Adam, with which training starts.
     lr_schedule : {"cosine", "constant"}, default="cosine"
-        Whether the learning rate falls to zero, along half a period of a cosine [2]_,
-        or stays as it is.
+        Whether the learning rate falls to zero, along half a cosine [2]_, or stays.
     batch_size : int or "auto", default="auto"
         Number of rows per training step. "auto" stands for 64, and for more in a table
         of more than some 10,000 rows: 512 from 50,000 on.
     weight_decay : float or "auto", default="auto"
-        Weight decay of Adam. "auto" stands for ``1 / n_samples``, rounded to a power of
-        two: a prior of the weights that does not depend on the table.
+        Weight decay of Adam. "auto" is ``1 / n_samples``, rounded to a power of two.
     calibrate : bool or "auto", default="auto"
         Whether the teacher's logits are divided by one temperature, which minimizes
         their log-loss for rows that it was not fitted on: overconfidence is handed on
@@ -136,16 +134,13 @@ class DistilledClassifier(
         Share of these rows in the sum of all weights, in (0, 1).
     memory : str, path or joblib.Memory, default=None
         Where fitted teachers and their logits are kept, so that a search over
-        `temperature` and `alpha` fits the teacher once per fold. They are found again
-        in other processes and in later runs, for the same data, weights, teacher and
-        version of this package, scikit-learn and torch. It needs integers as
+        `temperature` and `alpha` fits the teacher once per fold. Later runs find them,
+        for the same data, teacher and versions of packages. It needs integers as
         seeds of the teacher and of the folds of `calibrate`, which an integer
-        `random_state` provides; otherwise nothing is kept, and a warning says so. The
-        folder grows until you delete it; it holds pickles, so use one that only you can
-        write to. None keeps nothing.
+        `random_state` provides; otherwise a warning says that nothing is kept. It holds
+        pickles: use a folder that only you can write to. None keeps nothing.
     n_jobs : int, default=None
-        Number of jobs that the further teachers of `calibrate` and `target_cv` are
-        divided among, as in scikit-learn.
+        Number of jobs for the further teachers of `calibrate` and `target_cv`.
     device : str, default="cpu"
         Where torch trains the student, and the teacher that ``teacher=None`` stands
         for: `"cpu"`, `"cuda"`, `"cuda:<index>"`, `"mps"`, or `"auto"` for a GPU if
@@ -155,8 +150,7 @@ class DistilledClassifier(
         `random_state` of teacher and `student` that is None. Pass an int for the
         same result on every call.
     verbose : int, default=0
-        0 is silent, 1 shows one progress bar for the whole fit, 2 prints skorch's
-        table of every epoch.
+        0 is silent, 1 shows one progress bar for all, 2 prints skorch's tables.
 
     Attributes
     ----------
@@ -210,10 +204,8 @@ class DistilledClassifier(
     :class:`~sklearn.frozen.FrozenEstimator` that has seen all rows into a
     cross-validation: its knowledge of the test folds leaks into the student.
 
-    A teacher that weighs classes (``class_weight="balanced"``) predicts as if they were
-    as frequent as it weighs them. What learns from labels beside it does not: the
-    labels' term, calibration, networks that are blended in. Weigh rows instead, by
-    `sample_weight`, which count in all of them; a warning says so.
+    A teacher that weighs classes (``class_weight="balanced"``) does so alone: what
+    learns from labels beside it does not. Weigh rows by `sample_weight` instead.
 
     References
     ----------
