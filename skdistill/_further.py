@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils import _safe_indexing, gen_batches
 from sklearn.utils.validation import _num_samples
 
-from skdistill._network_rows import network_rows
+from skdistill._network_rows import in_order, network_rows
 from skdistill._training.loss import UNLABELLED
 
 N_AT_ONCE = 2**16
@@ -60,6 +60,8 @@ def further_rows(estimator, X, sample_weight, seed):
         if sample_weight is not None:
             X = _safe_indexing(X, np.flatnonzero(sample_weight))
         rows = rows.sample(X, random_state=seed)
+    if estimator.preprocessor is not None:
+        rows = in_order(estimator, rows)  # for the teacher, too
     try:
         return FurtherRows(rows, network_rows(estimator, rows))
     except (TypeError, ValueError) as error:

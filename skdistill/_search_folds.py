@@ -85,7 +85,8 @@ def _check_students(models, data, rows):
         X, y = _safe_indexing(data.X, rows), data.y[rows]
         if model.preprocessor is None:
             X = network_rows(model, X)
-        X = fit_preprocessor(model, X, np.searchsorted(model.classes_, y), None, 0)
+        weight = data.weight_of(rows, data.sample_weight)
+        X = fit_preprocessor(model, X, np.searchsorted(model.classes_, y), weight, 0)
         unfitted_student(model, X, len(model.classes_), len(X))
 
 

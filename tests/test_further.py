@@ -103,6 +103,20 @@ def test_a_data_frame_reaches_the_teacher_as_one(binary, unlabelled, asked):
     pd.testing.assert_frame_equal(asked[1], rows)
 
 
+@pytest.mark.parametrize("make", [small_distilled, small_search])
+def test_the_teacher_gets_columns_in_the_order_of_x(binary, unlabelled, asked, make):
+    X, y = binary
+    names = list("abcdef")
+    rows = pd.DataFrame(unlabelled, columns=names)
+    make(
+        AskedTeacher(),
+        preprocessor="auto",
+        calibrate=False,
+        transfer=rows[names[::-1]],
+    ).fit(pd.DataFrame(X, columns=names), y)
+    assert {tuple(table.columns) for table in asked} == {tuple(names)}
+
+
 def test_what_has_rows_is_no_generator(unlabelled):
     # A DataFrame has a method `sample`, which draws some of its rows.
     assert not is_generator(pd.DataFrame(unlabelled))
