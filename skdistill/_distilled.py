@@ -1,10 +1,8 @@
 """The student: one small network trained on the soft targets of a teacher."""
 
-import os
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
-from joblib import Memory
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.utils import indexable
 
@@ -16,20 +14,22 @@ from skdistill._progress import describe, epoch_progress
 from skdistill._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skdistill._students import kinds
 from skdistill._targets.given import checked_soft_targets
-from skdistill._targets.logits import proba_to_logits
 from skdistill._targets.teacher import PredictsProba, teacher_fit_params
 from skdistill._teaching import (
     Lesson,
     ask_teacher,
+    given_lesson,
     keep_lesson,
     lesson_from,
     seeds_of,
 )
 from skdistill._teaching_settings import (
+    TEACHING,
     check_teaching,
     chosen_teacher,
     divided_metadata,
     routing_to_teacher,
+    warn_of_class_weight,
 )
 from skdistill._validation import (
     NETWORK,
@@ -64,9 +64,8 @@ class DistilledClassifier(
     ----------
     teacher : classifier, default=None
         Any classifier with `predict_proba`. It is cloned and fitted inside `fit`, on
-        `X` just as the caller gave it, and never on rows outside a fold. Wrap a
-        fitted one in :class:`~sklearn.frozen.FrozenEstimator` to use it as it is.
-        None stands for ``EnsembleTeacher()``.
+        `X` just as the caller gave it. A :class:`~sklearn.frozen.FrozenEstimator` is
+        used as it is. None stands for ``EnsembleTeacher()``.
     temperature : float, default=3.0
         Positive number that divides the logits of both sides in the soft term. The
         student predicts at temperature 1. A `student` that is no network also learns
@@ -97,14 +96,12 @@ class DistilledClassifier(
     lr : float, default=3e-3
         Learning rate of Adam, with which training starts.
     lr_schedule : {"cosine", "constant"}, default="cosine"
-        Whether the learning rate falls to zero, along half a period of a cosine [2]_,
-        or stays as it is.
+        Whether the learning rate falls to zero, along half a cosine [2]_, or stays.
     batch_size : int or "auto", default="auto"
         Number of rows per training step. "auto" stands for 64, and for more in a table
         of more than some 10,000 rows: 512 from 50,000 on.
     weight_decay : float or "auto", default="auto"
-        Weight decay of Adam. "auto" stands for ``1 / n_samples``, rounded to a power of
-        two: a prior of the weights that does not depend on the table.
+        Weight decay of Adam. "auto" is ``1 / n_samples``, rounded to a power of two.
     calibrate : bool or "auto", default="auto"
         Whether the teacher's logits are divided by one temperature, which minimizes
         their log-loss for rows that it was not fitted on: overconfidence is handed on
@@ -137,16 +134,13 @@ class DistilledClassifier(
         Share of these rows in the sum of all weights, in (0, 1).
     memory : str, path or joblib.Memory, default=None
         Where fitted teachers and their logits are kept, so that a search over
-        `temperature` and `alpha` fits the teacher once per fold. They are found again
-        in other processes and in later runs, for the same data, weights, teacher and
-        version of this package, scikit-learn and torch. It needs integers as
+        `temperature` and `alpha` fits the teacher once per fold. Later runs find them,
+        for the same data, teacher and versions of packages. It needs integers as
         seeds of the teacher and of the folds of `calibrate`, which an integer
-        `random_state` provides; otherwise nothing is kept, and a warning says so. The
-        folder grows until you delete it; it holds pickles, so use one that only you can
-        write to. None keeps nothing.
+        `random_state` provides; otherwise a warning says that nothing is kept. It holds
+        pickles: use a folder that only you can write to. None keeps nothing.
     n_jobs : int, default=None
-        Number of jobs that the further teachers of `calibrate` and `target_cv` are
-        divided among, as in scikit-learn.
+        Number of jobs for the further teachers of `calibrate` and `target_cv`.
     device : str, default="cpu"
         Where torch trains the student, and the teacher that ``teacher=None`` stands
         for: `"cpu"`, `"cuda"`, `"cuda:<index>"`, `"mps"`, or `"auto"` for a GPU if
@@ -156,16 +150,14 @@ class DistilledClassifier(
         `random_state` of teacher and `student` that is None. Pass an int for the
         same result on every call.
     verbose : int, default=0
-        0 is silent, 1 shows one progress bar for the whole fit, 2 prints skorch's
-        table of every epoch.
+        0 is silent, 1 shows one progress bar for all, 2 prints skorch's tables.
 
     Attributes
     ----------
     teacher_ : classifier or None
         The fitted teacher; None if ``alpha=0`` or if `fit` was given `soft_targets`.
-        XGBoost's knows indices of labels, and stands behind `classes_` and a `predict`
-        of ours; it is `teacher_.estimator_`. With labels 0, ..., n_classes - 1 it is
-        the bare one.
+        XGBoost's, which takes no labels but 0, ..., n_classes - 1, is
+        `teacher_.estimator_` where there are others.
     teacher_temperature_ : float
         What the teacher's logits were divided by, before `temperature` softens them;
         1.0 where this fit calibrated none.
@@ -174,10 +166,9 @@ class DistilledClassifier(
     out_of_fold_ : bool
         Whether the student learned from out-of-fold logits.
     student_ : skorch.NeuralNetClassifier or classifier
-        The fitted student. It works on its own, on float32 arrays, and predicts
-        indices into `classes_`. A net is on the CPU and keeps no optimizer state. It
-        takes rows as they are, or as `preprocessor_` makes them, unless a first layer
-        does that.
+        The fitted student. It works on its own, on float32 arrays of rows as
+        `preprocessor_` makes them, unless a first layer does that, and predicts
+        indices into `classes_`. A net is on the CPU and keeps no optimizer state.
     preprocessor_ : transformer
         The fitted preprocessor, if there is one.
     classes_ : ndarray of shape (n_classes,)
@@ -212,6 +203,9 @@ class DistilledClassifier(
     A teacher predicts with more confidence on rows it was fitted on. Never put a
     :class:`~sklearn.frozen.FrozenEstimator` that has seen all rows into a
     cross-validation: its knowledge of the test folds leaks into the student.
+
+    A teacher that weighs classes (``class_weight="balanced"``) does so alone: what
+    learns from labels beside it does not. Weigh rows by `sample_weight` instead.
 
     References
     ----------
@@ -249,13 +243,7 @@ class DistilledClassifier(
         "preprocessor": PREPROCESSOR,
         **NETWORK,
         "weight_decay": [StrOptions({"auto"}), *NETWORK["weight_decay"]],
-        "calibrate": ["boolean", StrOptions({"auto"})],
-        "blend": ["boolean", StrOptions({"auto"})],
-        "target_cv": ["cv_object", StrOptions({"auto"})],
-        "transfer": ["array-like", HasMethods(["sample"]), None],
-        "transfer_share": [Interval(Real, 0, 1, closed="neither")],
-        "n_jobs": [Integral, None],
-        "memory": [str, os.PathLike, Memory, None],
+        **TEACHING,
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -350,25 +338,24 @@ class DistilledClassifier(
             If the teacher takes no such `fit_params`, before any training.
         """
         with all_or_nothing(self):
-            as_given = self.preprocessor is not None
             X_student, y_index, weight = validate_classification(
-                self, X, y, sample_weight, as_given=as_given
+                self, X, y, sample_weight, as_given=self.preprocessor is not None
             )
             X, sample_weight = indexable(X, sample_weight)
             if soft_targets is not None:
-                soft_targets = checked_soft_targets(
-                    soft_targets, len(y_index), self.classes_
-                )
+                shape = len(y_index), self.classes_
+                soft_targets = checked_soft_targets(soft_targets, *shape)
             check_teaching(self, soft_targets)
             fit_params, for_folds = divided_metadata(self, fit_params)
+            if sample_weight is None and soft_targets is None:
+                warn_of_class_weight(self)
             seeds = seeds_of(self, self.random_state)
             X_student = fit_preprocessor(self, X_student, y_index, weight, seeds.others)
             further = further_rows(self, X, weight, seeds.transfer)
             n_rows = n_weighty(y_index, weight)
             n_rows += 0 if further is None else len(further.X_student)
-            student = kinds.unfitted_student(
-                self, X_student, len(self.classes_), n_rows
-            )
+            shape = len(self.classes_), n_rows
+            student = kinds.unfitted_student(self, X_student, *shape)
             if self.student is None:
                 warn_unscaled(self, X_student)
             # An EnsembleTeacher makes it count.
@@ -380,20 +367,16 @@ class DistilledClassifier(
             ) as bar:
                 lesson = Lesson()
                 if self.alpha > 0 and soft_targets is not None:
-                    logits = proba_to_logits(soft_targets).astype(np.float32)
-                    lesson = Lesson(logits=logits)
+                    lesson = given_lesson(soft_targets)
                 elif self.alpha > 0:
-                    teacher = chosen_teacher(self)
+                    # As the caller gave them: the teacher's.
                     params = teacher_fit_params(
-                        self, teacher, sample_weight, fit_params
+                        self, chosen_teacher(self), sample_weight, fit_params
                     )
-                    labels = self.classes_[y_index]
-                    answers = ask_teacher(
-                        self, X, labels, params, weight, seeds, for_folds
-                    )
-                    lesson = lesson_from(
-                        self, answers, X_student, y_index, weight, seeds
-                    )
+                    rows = X, self.classes_[y_index], params
+                    answers = ask_teacher(self, *rows, weight, seeds, for_folds)
+                    rows = X_student, y_index, weight
+                    lesson = lesson_from(self, answers, *rows, seeds)
                 keep_lesson(self, lesson)
                 values = {"sample_weight": weight, "teacher_logits": lesson.logits}
                 rows = without_weightless(X_student, y_index, **values)

@@ -93,10 +93,9 @@ class DistilledClassifierCV(
         :obj:`joblib.parallel_config` context, -1 all processors. One job trains all
         folds as one stack on torch's threads.
     student : skorch.NeuralNetClassifier or classifier, default=None
-        What to train in place of a `StudentModel`. This and what follows, to
-        `device`, is as in `DistilledClassifier`.
+        What to train; this and the rest is as in `DistilledClassifier`.
     preprocessor : transformer or "auto", default=None
-        What makes rows for the student, fitted on the training rows of each fold.
+        What makes rows for the student, fitted in each fold.
     hidden_layer_sizes : tuple of int, default=(64, 32)
         Widths of the student's hidden layers.
     max_epochs : int or "auto", default="auto"
@@ -120,8 +119,7 @@ class DistilledClassifierCV(
     transfer_share : float, default=0.5
         Share of these rows in the sum of all weights, in (0, 1).
     memory : str, path or joblib.Memory, default=None
-        Where fitted teachers are kept, for searches after this one. With it, an
-        `EnsembleTeacher` of each fold is a stack of its own.
+        Where fitted teachers are kept; of each fold an `EnsembleTeacher` of its own.
     device : str, default="cpu"
         Where torch trains.
     random_state : int, RandomState instance or None, default=None
@@ -290,8 +288,8 @@ class DistilledClassifierCV(
         y : array-like of shape (n_samples,)
             The class labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows in training, as in `DistilledClassifier`,
-            and in the scores, where `GridSearchCV` hands them to the scorer.
+            Non-negative weights of the rows in training, and in the scores, where
+            `GridSearchCV` hands them to the scorer.
         groups : array-like of shape (n_samples,), default=None
             Groups of the rows, for a `cv` or `target_cv` that keeps them together, and
             for a teacher that takes them, such as a search with such a `cv`.
@@ -311,8 +309,8 @@ class DistilledClassifierCV(
         Raises
         ------
         ValueError
-            If a parameter or the data is invalid, before any training; or if the
-            loss of a network stops being finite. The estimator is then as it was.
+            If a parameter or the data is invalid, before any training; or if a loss
+            stops being finite. The estimator is then as it was.
         TypeError
             If the teacher takes no such `fit_params`, before any training.
         """
@@ -342,9 +340,8 @@ class DistilledClassifierCV(
             fit_params = {}
             if max(grid["alpha"]) > 0 and soft_targets is None:
                 fit_params = teacher_fit_params(self, teacher, sample_weight, metadata)
-            data = Data(
-                X, y, sample_weight, soft_targets, fit_params, metadata, for_folds
-            )
+            rows = X, y, sample_weight, soft_targets
+            data = Data(*rows, fit_params, metadata, for_folds)
             candidates = Candidates(models, chosen, data, grid, splits, self.n_jobs)
             with epoch_progress(0, description="search", verbose=self.verbose):
                 search = candidates.searched(

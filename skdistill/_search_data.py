@@ -1,15 +1,13 @@
 """What a search is given: its rows, and the folds of them."""
 
-import numpy as np
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing
 from sklearn.utils.metadata_routing import process_routing
 
 from skdistill._sklearn import _routing_enabled
 from skdistill._targets.given import checked_soft_targets
-from skdistill._targets.logits import proba_to_logits
 from skdistill._targets.out_of_fold import fit_params_of_rows
-from skdistill._teaching import Lesson
+from skdistill._teaching import given_lesson
 from skdistill._validation import validated_weight
 
 
@@ -33,7 +31,7 @@ class Data:
         """Return what `soft_targets` say of some of the rows."""
         given = _safe_indexing(self.soft_targets, rows)
         given = checked_soft_targets(given, len(rows), classes)
-        return Lesson(logits=proba_to_logits(given).astype(np.float32))
+        return given_lesson(given)
 
     def of_teacher(self, rows):
         """Return some of the rows as the caller gave them, for any teacher.

@@ -15,7 +15,7 @@ from skdistill._ensemble import EnsembleTeacher
 from skdistill._sklearn import BaseSearchCV, _routing_enabled
 from skdistill._students.network import NETWORK_PARAMETERS
 from skdistill._targets.cache import computed_once, content_key
-from skdistill._targets.logits import teacher_logits
+from skdistill._targets.logits import proba_to_logits, teacher_logits
 from skdistill._targets.out_of_fold import fitted_weights, stratified_folds
 from skdistill._targets.teacher import VERSIONS, taught_once
 from skdistill._teaching_settings import (
@@ -82,6 +82,11 @@ def keep_lesson(estimator, lesson):
     estimator.teacher_temperature_ = lesson.temperature
     estimator.peer_weight_ = lesson.peer_weight
     estimator.out_of_fold_ = lesson.out_of_fold
+
+
+def given_lesson(soft_targets):
+    """Return what a student learns from soft targets that are given, checked."""
+    return Lesson(logits=proba_to_logits(soft_targets).astype(np.float32))
 
 
 class Answers(NamedTuple):

@@ -66,9 +66,14 @@ def test_documented_defaults_are_the_defaults(name):
 
 @pytest.mark.parametrize("name", skdistill.__all__)
 def test_everything_public_has_an_example_that_works(name, capsys):
-    """pytest's own search leaves out classes that say they are of another module."""
-    value, options = getattr(skdistill, name), doctest.NORMALIZE_WHITESPACE
-    (example,) = doctest.DocTestFinder(recurse=False).find(value, name, module=False)
-    result = doctest.DocTestRunner(optionflags=options).run(example)
-    assert result.attempted > 0
-    assert result.failed == 0, capsys.readouterr().out
+    """What pytest's own search finds of it depends on what has been loaded."""
+    own, *of_methods = doctest.DocTestFinder().find(
+        getattr(skdistill, name), name, module=False
+    )
+    runner = doctest.DocTestRunner(
+        optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    )
+    assert runner.run(own).attempted > 0
+    for example in of_methods:
+        runner.run(example)
+    assert runner.summarize().failed == 0, capsys.readouterr().out

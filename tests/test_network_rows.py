@@ -126,12 +126,13 @@ def test_the_teacher_gets_the_rows_as_they_are(mixed):
     pd.testing.assert_frame_equal(model.teacher_.seen_, X)
 
 
-def test_the_ensemble_of_none_gets_the_preprocessor_of_the_student(mixed):
+def test_the_ensemble_of_none_gets_the_preprocessor_of_the_student(mixed, monkeypatch):
     X, y = mixed
-    model = DistilledClassifier(
-        preprocessor="auto", max_epochs=2, hidden_layer_sizes=(4,), random_state=0
-    )
-    model.fit(X.astype({"colour": str}), y)
+    small = partial(EnsembleTeacher, n_estimators=2, max_epochs=2)
+    monkeypatch.setattr("skdistill._teaching_settings.EnsembleTeacher", small)
+    monkeypatch.setattr("skdistill._teaching_settings._calibrates_itself", bool)
+    model = DistilledClassifier(preprocessor="auto", max_epochs=2, random_state=0)
+    model.fit(X, y)
     assert model.teacher_.preprocessor == "auto"
     names = model.preprocessor_.get_feature_names_out().tolist()
     assert model.teacher_.preprocessor_.get_feature_names_out().tolist() == names

@@ -59,7 +59,8 @@ class SearchDisplay:
     >>> from sklearn.ensemble import RandomForestClassifier
     >>> from skdistill import DistilledClassifierCV, SearchDisplay
     >>> X, y = make_classification(n_samples=100, random_state=0)
-    >>> search = DistilledClassifierCV(RandomForestClassifier(), max_epochs=5, cv=2)
+    >>> forest = RandomForestClassifier(n_estimators=10)
+    >>> search = DistilledClassifierCV(forest, max_epochs=5, cv=2)
     >>> display = SearchDisplay.from_estimator(search.fit(X, y))
     >>> display.scores.shape
     (5, 4)
