@@ -29,6 +29,7 @@ from skdistill._teaching_settings import (
     chosen_teacher,
     divided_metadata,
     routing_to_teacher,
+    warn_of_class_weight,
 )
 from skdistill._validation import (
     NETWORK,
@@ -95,14 +96,12 @@ class DistilledClassifier(
     lr : float, default=3e-3
         Learning rate of Adam, with which training starts.
     lr_schedule : {"cosine", "constant"}, default="cosine"
-        Whether the learning rate falls to zero, along half a period of a cosine [2]_,
-        or stays as it is.
+        Whether the learning rate falls to zero, along half a cosine [2]_, or stays.
     batch_size : int or "auto", default="auto"
         Number of rows per training step. "auto" stands for 64, and for more in a table
         of more than some 10,000 rows: 512 from 50,000 on.
     weight_decay : float or "auto", default="auto"
-        Weight decay of Adam. "auto" stands for ``1 / n_samples``, rounded to a power of
-        two: a prior of the weights that does not depend on the table.
+        Weight decay of Adam. "auto" is ``1 / n_samples``, rounded to a power of two.
     calibrate : bool or "auto", default="auto"
         Whether the teacher's logits are divided by one temperature, which minimizes
         their log-loss for rows that it was not fitted on: overconfidence is handed on
@@ -135,16 +134,13 @@ class DistilledClassifier(
         Share of these rows in the sum of all weights, in (0, 1).
     memory : str, path or joblib.Memory, default=None
         Where fitted teachers and their logits are kept, so that a search over
-        `temperature` and `alpha` fits the teacher once per fold. They are found again
-        in other processes and in later runs, for the same data, weights, teacher and
-        version of this package, scikit-learn and torch. It needs integers as
+        `temperature` and `alpha` fits the teacher once per fold. Later runs find them,
+        for the same data, teacher and versions of packages. It needs integers as
         seeds of the teacher and of the folds of `calibrate`, which an integer
-        `random_state` provides; otherwise nothing is kept, and a warning says so. The
-        folder grows until you delete it; it holds pickles, so use one that only you can
-        write to. None keeps nothing.
+        `random_state` provides; otherwise a warning says that nothing is kept. It holds
+        pickles: use a folder that only you can write to. None keeps nothing.
     n_jobs : int, default=None
-        Number of jobs that the further teachers of `calibrate` and `target_cv` are
-        divided among, as in scikit-learn.
+        Number of jobs for the further teachers of `calibrate` and `target_cv`.
     device : str, default="cpu"
         Where torch trains the student, and the teacher that ``teacher=None`` stands
         for: `"cpu"`, `"cuda"`, `"cuda:<index>"`, `"mps"`, or `"auto"` for a GPU if
@@ -154,8 +150,7 @@ class DistilledClassifier(
         `random_state` of teacher and `student` that is None. Pass an int for the
         same result on every call.
     verbose : int, default=0
-        0 is silent, 1 shows one progress bar for the whole fit, 2 prints skorch's
-        table of every epoch.
+        0 is silent, 1 shows one progress bar for all, 2 prints skorch's tables.
 
     Attributes
     ----------
@@ -208,6 +203,9 @@ class DistilledClassifier(
     A teacher predicts with more confidence on rows it was fitted on. Never put a
     :class:`~sklearn.frozen.FrozenEstimator` that has seen all rows into a
     cross-validation: its knowledge of the test folds leaks into the student.
+
+    A teacher that weighs classes (``class_weight="balanced"``) does so alone: what
+    learns from labels beside it does not. Weigh rows by `sample_weight` instead.
 
     References
     ----------
@@ -349,6 +347,8 @@ class DistilledClassifier(
                 soft_targets = checked_soft_targets(soft_targets, *shape)
             check_teaching(self, soft_targets)
             fit_params, for_folds = divided_metadata(self, fit_params)
+            if sample_weight is None and soft_targets is None:
+                warn_of_class_weight(self)
             seeds = seeds_of(self, self.random_state)
             X_student = fit_preprocessor(self, X_student, y_index, weight, seeds.others)
             further = further_rows(self, X, weight, seeds.transfer)

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils import _safe_indexing, gen_batches
 from sklearn.utils.validation import _num_samples
 
-from skdistill._network_rows import network_rows
+from skdistill._network_rows import in_order, network_rows
 from skdistill._training.loss import UNLABELLED
 
 N_AT_ONCE = 2**16
@@ -60,6 +60,8 @@ def further_rows(estimator, X, sample_weight, seed):
         if sample_weight is not None:
             X = _safe_indexing(X, np.flatnonzero(sample_weight))
         rows = rows.sample(X, random_state=seed)
+    if estimator.preprocessor is not None:
+        rows = in_order(estimator, rows)  # for the teacher, too
     try:
         return FurtherRows(rows, network_rows(estimator, rows))
     except (TypeError, ValueError) as error:
@@ -69,15 +71,20 @@ def further_rows(estimator, X, sample_weight, seed):
         ) from error
 
 
-def join(estimator, lesson, further, X, y, values):
-    """Return the rows of a student, their labels and values, with `further` rows."""
+def join(estimator, lesson, further, *rows):
+    """Ask the teacher of a lesson about `further` rows, and return `joined` rows."""
     if further is None:
-        return X, y, values
-    logits = lesson.logits_of(further, estimator.classes_)
+        return rows
+    logits = lesson.logits_of(further, lesson.answers_of(further, estimator.classes_))
+    return joined(further, logits, estimator.transfer_share, *rows)
+
+
+def joined(further, logits, share, X, y, values):
+    """Return the rows of a student, their labels and values, with `further` rows."""
     return (
         np.concatenate([X, further.X_student]),
         np.append(y, np.full(len(logits), UNLABELLED)),
-        with_made(values, logits, estimator.transfer_share),
+        with_made(values, logits, share),
     )
 
 

@@ -41,13 +41,20 @@ def fit_preprocessor(estimator, X, y, sample_weight, seed):
         )
     estimator.preprocessor_ = estimator._row_preprocessor = preprocessor
     if sample_weight is None or sample_weight.all():
-        return _dense(estimator, preprocessor.fit_transform(X, y))
+        return _dense(estimator, _fitted_to(preprocessor, X, y))
     kept = np.flatnonzero(sample_weight)
-    seen = preprocessor.fit_transform(_safe_indexing(X, kept), y[kept])
+    seen = _fitted_to(preprocessor, _safe_indexing(X, kept), y[kept])
     seen = _dense(estimator, seen)
     rows = np.zeros((len(y), seen.shape[1]), dtype=np.float32)
     rows[kept] = seen
     return rows
+
+
+def _fitted_to(preprocessor, X, y):
+    # A FrozenEstimator, among others, has no fit_transform.
+    if hasattr(preprocessor, "fit_transform"):
+        return preprocessor.fit_transform(X, y)
+    return preprocessor.fit(X, y).transform(X)
 
 
 def network_rows(estimator, X):

@@ -9,6 +9,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted, validate_dat
 
 from skdistill._network_rows import filled, in_order, preprocessed
 from skdistill._targets.logits import soften
+from skdistill._validation import check_form_of_table
 
 PREDICT_CHUNK = 4096
 
@@ -77,6 +78,7 @@ class LogitsClassifierMixin:
         check_is_fitted(self)
         if "preprocessor_" not in vars(self):
             return validate_data(self, X, dtype=np.float32, reset=False)
+        check_form_of_table(self, X)
         X = in_order(self, X)
         if self._row_preprocessor is None:
             return validate_data(

@@ -30,6 +30,9 @@ It rounds by up to 6e-8 of a value. At this offset that is 6e-5 standard deviati
 which no network can tell apart; at 1e6 it is 0.06 of one.
 """
 
+LARGEST_SIZE = 1e30
+"""Scale and median up to which float32 holds a column, and the inverse of a scale."""
+
 
 class TablePreprocessor(VersionedPickleMixin, TransformerMixin, BaseEstimator):
     """Make numbers of a table, each column in the way of its kind.
@@ -324,7 +327,7 @@ def linear_part(preprocessor):
         Of shapes (n_features_out, n_features_in) and (n_features_out,), float64, with
         ``transform(X) == X @ weight.T + bias``. None if there are no such, if values
         were missing in `fit`, or where float32 does not hold a column of `X`: see
-        `LARGEST_OFFSET`.
+        `LARGEST_OFFSET` and `LARGEST_SIZE`.
     """
     if isinstance(preprocessor, TablePreprocessor):
         check_is_fitted(preprocessor)
@@ -339,7 +342,12 @@ def linear_part(preprocessor):
         return None
     scale = np.ones(len(scaled)) if scaler.scale_ is None else scaler.scale_
     mean = scaler.mean_ if scaler.with_mean else np.zeros(len(scaled))
-    if (abs(mean) > LARGEST_OFFSET * scale).any():
+    of_columns = getattr(preprocessor, "medians_", mean)  # also of those left out
+    if (
+        (abs(mean) > LARGEST_OFFSET * scale).any()
+        or (scale * LARGEST_SIZE < 1).any()
+        or max(scale.max(), abs(of_columns).max()) > LARGEST_SIZE
+    ):
         return None
     weight = np.zeros((len(scaled), preprocessor.n_features_in_))
     weight[np.arange(len(scaled)), scaled] = 1 / scale

@@ -130,9 +130,9 @@ def score_by(search, X, y, params):
     return score[name] if isinstance(score, dict) else score
 
 
-def row_time(model, X):
+def row_time(model, row):
     """Return the seconds that a fitted model takes for one row, the median of some."""
-    row, times = _safe_indexing(X, [0]), []
+    times = []
     for _ in range(N_TIMED):
         start = time.perf_counter()
         model.predict_proba(row)
@@ -259,18 +259,24 @@ class Candidates:
             for grid in self.grids()
         ]
         try:
-            self.trained, self.engine = train_candidates(
+            trained, self.engine = train_candidates(
                 self.models, pairs, self.data, folds, self.n_jobs
             )
+            self.seconds = time.perf_counter() - start
+            self._measure(list(trained.values()), folds[0])
         except Exception as error:
             self.error = error
             raise
-        self.seconds = time.perf_counter() - start
-        of_folds = list(self.trained.values())
+        self.trained = trained
+
+    def _measure(self, of_folds, rows):
+        # A row that students were trained on, which they can do with.
+        seen = self.data.subset(rows, self.data.sample_weight)["rows"]
+        row = _safe_indexing(self.data.X, seen[:1])
         for key, model in of_folds[0].items():
             sizes = [student_bytes(of_fold[key].student_) for of_fold in of_folds]
             self.sizes[key] = np.mean(sizes)
-            self.times[key] = row_time(model, self.data.X)
+            self.times[key] = row_time(model, row)
 
     def _fitted(self, rows, key):
         of_fold = self.trained.get(rows.tobytes())

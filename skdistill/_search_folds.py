@@ -85,7 +85,8 @@ def _check_students(models, data, rows):
         X, y = _safe_indexing(data.X, rows), data.y[rows]
         if model.preprocessor is None:
             X = network_rows(model, X)
-        X = fit_preprocessor(model, X, np.searchsorted(model.classes_, y), None, 0)
+        weight = data.weight_of(rows, data.sample_weight)
+        X = fit_preprocessor(model, X, np.searchsorted(model.classes_, y), weight, 0)
         unfitted_student(model, X, len(model.classes_), len(X))
 
 
@@ -193,17 +194,19 @@ def _trained_folds(model, pairs, data, rows_of_folds, answers, seeds, verbose):
     with epoch_progress(total, description="students", verbose=verbose) as bar:
         if is_taught and data.soft_targets is not None:
             for fold in folds:
-                fold.learn(data.given_lesson(fold.rows, model.classes_))
+                fold.learn(data.given_lesson(fold.rows, model.classes_), {})
         elif is_taught:
             # What None stands for depends on the preprocessor.
             teacher = id(model.preprocessor) if model.teacher is None else None
             if teacher not in answers:
-                answers[teacher] = _answers(folds, data, seeds, bar)
-            of_folds, engine["teachers"] = answers[teacher]
-            for fold, of_fold in zip(folds, of_folds, strict=True):
-                fold.learn(
-                    lesson_from(fold.model, of_fold, fold.X, fold.y, fold.weight, seeds)
+                asked = [{} for _ in folds]
+                answers[teacher] = *_answers(folds, data, seeds, bar), asked
+            of_folds, engine["teachers"], asked = answers[teacher]
+            for fold, of_fold, of_rows in zip(folds, of_folds, asked, strict=True):
+                lesson = lesson_from(
+                    fold.model, of_fold, fold.X, fold.y, fold.weight, seeds
                 )
+                fold.learn(lesson, of_rows)
         describe(bar, "students")
         how = {train_stack(*stack, seeds.student, bar, verbose) for stack in stacks}
     engine["students"] = how.pop() if len(how) == 1 else "joblib"

@@ -5,7 +5,7 @@ from copy import copy
 import numpy as np
 from sklearn.utils import _safe_indexing
 
-from skdistill._further import further_rows, join, with_made
+from skdistill._further import further_rows, is_generator, joined, with_made
 from skdistill._network_rows import fit_preprocessor
 from skdistill._students.kinds import (
     is_classifier_student,
@@ -67,11 +67,20 @@ class Fold:
         is_longer = alpha > 0 and self.further is not None
         return len(self.kept) + (len(self.further.X_student) if is_longer else 0)
 
-    def learn(self, lesson):
-        """Take what a teacher says."""
+    def learn(self, lesson, asked):
+        """Take what a teacher says.
+
+        What it says of rows that are the same for all models is kept in `asked`.
+        """
         self.lesson = lesson
-        if self.further is not None:
-            self.further_logits = lesson.logits_of(self.further, self.model.classes_)
+        if self.further is None:
+            return
+        answers = asked.get("further")
+        if answers is None:
+            answers = lesson.answers_of(self.further, self.model.classes_)
+        if not is_generator(self.model.transfer):
+            asked["further"] = answers
+        self.further_logits = lesson.logits_of(self.further, answers)
 
     def values(self, alpha):
         """Return what `Replica` takes of the fold's own rows."""
@@ -94,8 +103,9 @@ class Fold:
         """Train a student that is no network, and keep it."""
         model = copy(self.model).set_params(temperature=pair[0], alpha=pair[1])
         rows = self.X[self.kept], self.y[self.kept], self.values(model.alpha)
-        if model.alpha > 0:
-            rows = join(model, self.lesson, self.further, *rows)
+        if model.alpha > 0 and self.further is not None:
+            share = model.transfer_share
+            rows = joined(self.further, self.further_logits, share, *rows)
         train_student(model, student, *rows, seed, bar)
         self.trained[_learns(pair)] = model
 

@@ -48,10 +48,14 @@ class Lesson(NamedTuple):
     out_of_fold: bool = False
     peers: object = None
 
-    def logits_of(self, rows, classes):
-        """Return what the student is to learn of `FurtherRows`."""
+    def answers_of(self, rows, classes):
+        """Return what the teacher says of `FurtherRows`."""
         blocks = [teacher_logits(self.teacher, X, classes) for X in rows.blocks()]
-        logits = np.concatenate(blocks) / self.temperature
+        return np.concatenate(blocks)
+
+    def logits_of(self, rows, answers):
+        """Return what the student is to learn of `FurtherRows`."""
+        logits = answers / self.temperature
         if self.peers is not None:
             logits += self.peer_weight * self.peers.predict_logits(rows.X_student)
         return logits.astype(np.float32)

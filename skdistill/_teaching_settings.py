@@ -1,6 +1,7 @@
 """Which teacher an estimator has, and what its parameters say of its teaching."""
 
 import os
+import warnings
 from collections.abc import Iterator
 from numbers import Integral, Real
 
@@ -16,6 +17,7 @@ from skdistill._targets.teacher import (
     check_teacher,
     metadata_for_splitter,
     metadata_for_teacher,
+    own_class_weight,
 )
 
 TEACHING = {
@@ -116,6 +118,29 @@ def check_teaching(estimator, soft_targets=None):
             "teacher that is neither frozen nor calibrates itself, without `student` "
             "and `soft_targets`. Use blend='auto' or False."
         )
+
+
+def warn_of_class_weight(estimator):
+    """Warn if the teacher weighs classes, but not what learns from labels beside it.
+
+    For use where there are no `sample_weight`, which may do the same for all.
+    """
+    teacher = chosen_teacher(estimator)
+    weighs = own_class_weight(teacher)
+    learns_labels = estimator.alpha < 1 or is_calibrated_here(estimator)
+    if estimator.alpha == 0 or weighs is None or not learns_labels:
+        return
+    others = "the labels' term" if estimator.alpha < 1 else ""
+    if is_calibrated_here(estimator):
+        others += f"{' and ' if others else ''}the calibration"
+    warnings.warn(
+        f"The teacher {type(teacher).__name__} weighs classes ({weighs}), {others} of "
+        f"its student {'do' if ' and ' in others else 'does'} not: it learns something "
+        "between the two. Weigh both: leave it out of the teacher, and give fit "
+        "sample_weight=compute_sample_weight('balanced', y), or the like, from "
+        "sklearn.utils.class_weight.",
+        UserWarning,
+    )
 
 
 def _insists(value):

@@ -40,6 +40,9 @@ NETWORK = {
 
 PREPROCESSOR = [HasMethods(["fit", "transform"]), StrOptions({"auto"}), None]
 
+_NOT_NUMBERS = ("could not convert", "could not be promoted", "X contains NaN")
+"""What errors say of tables that a preprocessor can make numbers of."""
+
 # So that neither a teacher in a fit nor a refit says it again.
 _has_warned = ContextVar("has_warned", default=False)
 
@@ -90,13 +93,15 @@ def validate_classification(estimator, X, y, sample_weight, *, as_given=False):
         y = column_or_1d(y, warn=True)
         assert_all_finite(y, input_name="y")
         check_consistent_length(X, y)
-        if len(y) == 0:
-            raise ValueError(
-                "Found array with 0 sample(s) while a minimum of 1 is required by "
-                f"{type(estimator).__name__}."
-            )
+        check_form_of_table(estimator, X)
     else:
-        X, y = validate_data(estimator, X, y, dtype=np.float32)
+        try:
+            X, y = validate_data(estimator, X, y, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            if any(sign in str(error) for sign in _NOT_NUMBERS):
+                hint = "preprocessor='auto' takes text, categories, dates and NaN."
+                raise ValueError(f"{str(error).rstrip('.')}. {hint}") from error
+            raise
         # torch takes no negative strides.
         X = np.ascontiguousarray(X)
     check_classification_targets(y)
@@ -109,6 +114,21 @@ def validate_classification(estimator, X, y, sample_weight, *, as_given=False):
     if sample_weight is not None:
         sample_weight = validated_weight(sample_weight, len(y))
     return X, y.astype(np.int64, copy=False), sample_weight
+
+
+def check_form_of_table(estimator, X):
+    """Raise if `X`, which a preprocessor is to check otherwise, has not a row."""
+    shape = X.shape if hasattr(X, "shape") else np.asarray(X, dtype=object).shape
+    if len(shape) != 2:
+        raise ValueError(
+            f"X must have two dimensions, rows and columns. Got shape {shape}. Reshape "
+            "your data by X.reshape(1, -1) if it is one row."
+        )
+    if shape[0] == 0:
+        raise ValueError(
+            f"Found array with 0 sample(s) (shape={shape}) while a minimum of 1 is "
+            f"required by {type(estimator).__name__}."
+        )
 
 
 def largest_feature(X):

@@ -4,7 +4,6 @@ import inspect
 
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -27,7 +26,6 @@ ESTIMATORS = [
         hidden_layer_sizes=(16,),
         **TRAINING,
     ),
-    small_distilled(LogisticRegression(), hidden_layer_sizes=(16,), **TRAINING),
     small_distilled(
         HistGradientBoostingClassifier(max_iter=5, min_samples_leaf=2),
         preprocessor="auto",

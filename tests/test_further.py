@@ -8,6 +8,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
 
 from skdistill import MixupTransfer
 from skdistill._further import is_generator, with_made
@@ -103,6 +104,20 @@ def test_a_data_frame_reaches_the_teacher_as_one(binary, unlabelled, asked):
     pd.testing.assert_frame_equal(asked[1], rows)
 
 
+@pytest.mark.parametrize("make", [small_distilled, small_search])
+def test_the_teacher_gets_columns_in_the_order_of_x(binary, unlabelled, asked, make):
+    X, y = binary
+    names = list("abcdef")
+    rows = pd.DataFrame(unlabelled, columns=names)
+    make(
+        AskedTeacher(),
+        preprocessor="auto",
+        calibrate=False,
+        transfer=rows[names[::-1]],
+    ).fit(pd.DataFrame(X, columns=names), y)
+    assert {tuple(table.columns) for table in asked} == {tuple(names)}
+
+
 def test_what_has_rows_is_no_generator(unlabelled):
     # A DataFrame has a method `sample`, which draws some of its rows.
     assert not is_generator(pd.DataFrame(unlabelled))
@@ -163,6 +178,20 @@ def test_the_same_rows_serve_every_fold_of_a_search(binary, unlabelled):
     model.fit(X, y, sample_weight=weight)
     assert_same_results(model, plain)
     assert model.best_index_ == plain.best_index_
+
+
+def test_the_teacher_of_a_fold_is_asked_once_about_them(binary, unlabelled, asked):
+    students = [None, DecisionTreeClassifier(max_depth=2, random_state=0)]
+    small_search(
+        AskedTeacher(),
+        transfer=unlabelled,
+        calibrate=False,
+        param_grid={"student": students, "preprocessor": [None, "auto"]},
+        alphas=[0.5, 1.0],
+        refit=False,
+        cv=2,
+    ).fit(*binary)
+    assert sorted(map(len, asked)) == [40, 40, 150, 150]
 
 
 def test_a_search_holds_the_rows_once(binary, unlabelled, monkeypatch):

@@ -15,6 +15,7 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -125,12 +126,13 @@ def test_the_teacher_gets_the_rows_as_they_are(mixed):
     pd.testing.assert_frame_equal(model.teacher_.seen_, X)
 
 
-def test_the_ensemble_of_none_gets_the_preprocessor_of_the_student(mixed):
+def test_the_ensemble_of_none_gets_the_preprocessor_of_the_student(mixed, monkeypatch):
     X, y = mixed
-    model = DistilledClassifier(
-        preprocessor="auto", max_epochs=2, hidden_layer_sizes=(4,), random_state=0
-    )
-    model.fit(X.astype({"colour": str}), y)
+    small = partial(EnsembleTeacher, n_estimators=2, max_epochs=2)
+    monkeypatch.setattr("skdistill._teaching_settings.EnsembleTeacher", small)
+    monkeypatch.setattr("skdistill._teaching_settings._calibrates_itself", bool)
+    model = DistilledClassifier(preprocessor="auto", max_epochs=2, random_state=0)
+    model.fit(X, y)
     assert model.teacher_.preprocessor == "auto"
     names = model.preprocessor_.get_feature_names_out().tolist()
     assert model.teacher_.preprocessor_.get_feature_names_out().tolist() == names
@@ -170,6 +172,21 @@ def test_offsets_that_float32_does_not_hold_are_not_folded(numbers):
     X[:, 0] += 1e9
     model = of(LogisticRegression(), preprocessor="auto", max_epochs=40).fit(X, y)
     assert model.score(X, y) > 0.9
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda X: X * 1e-40,
+        lambda X: X * 1e40,
+        lambda X: np.insert(X, 1, 1e300, axis=1),
+    ],
+    ids=["tiny", "huge", "huge constant"],
+)
+def test_sizes_that_float32_does_not_hold_are_not_folded(numbers, change):
+    X, y = numbers
+    model = of(alpha=0.0, preprocessor="auto", max_epochs=40).fit(change(X), y)
+    assert model.score(change(X), y) > 0.9
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -219,6 +236,14 @@ class Centred(TransformerMixin, BaseEstimator):
         return np.asarray(X)
 
 
+def test_a_frozen_preprocessor_stays_as_it_is(numbers):
+    X, y = numbers
+    scaler = FrozenEstimator(StandardScaler().fit(X[:30]))
+    model = of(LogisticRegression(), preprocessor=scaler).fit(X, y)
+    assert model.preprocessor_.mean_.tolist() == scaler.mean_.tolist()
+    assert model.score(X, y) > 0.5
+
+
 def test_a_preprocessor_that_looks_at_labels_is_fitted_as_in_a_pipeline(mixed):
     X, y = mixed
     X = X[["size"]].fillna(1000) / 100
@@ -257,6 +282,19 @@ def test_rows_of_weight_zero_are_not_looked_at(mixed):
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+def test_a_search_does_not_look_at_rows_of_weight_zero(mixed):
+    X, y = mixed
+    X = X.copy()
+    X.loc[0, "size"] = np.inf
+    weight = np.ones(len(y))
+    weight[0] = 0
+    search = small_search(TEACHER, preprocessor="auto", alphas=[0.0], max_epochs=3)
+    # No test fold has the row, which cannot be predicted.
+    folds = [(np.arange(60), np.arange(60, 80)), (np.arange(50), np.arange(50, 80))]
+    search.set_params(cv=folds).fit(X, y, sample_weight=weight)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
 def test_sparse_rows_take_a_preprocessor_that_makes_them_dense(numbers):
     X, y = numbers
     X = sparse.csr_matrix(np.where(np.abs(X) > 1, X, 0))
@@ -280,6 +318,23 @@ def test_what_networks_cannot_take_is_said_before_the_teacher_is_fitted(mixed):
 class Unfittable(LogisticRegression):
     def fit(self, X, y):
         raise AssertionError("the teacher was fitted")
+
+
+def test_rows_to_predict_are_there_and_have_columns(mixed):
+    X, y = mixed
+    model = of(LogisticRegression(), alpha=0.0, preprocessor="auto").fit(X, y)
+    with pytest.raises(ValueError, match="0 sample"):
+        model.predict(X[:0])
+    for row in (X.iloc[0], X.iloc[0].to_numpy(), X.iloc[0].tolist()):
+        with pytest.raises(ValueError, match=r"two dimensions.* shape \(4,\)"):
+            model.predict_proba(row)
+
+
+@pytest.mark.parametrize("columns", [["size"], ["colour"], ["size", "day"]])
+def test_without_a_preprocessor_the_error_names_it(mixed, columns):
+    X, y = mixed
+    with pytest.raises(ValueError, match="preprocessor='auto'"):
+        of().fit(X[columns], y)
 
 
 def test_a_preprocessor_of_before_is_forgotten(numbers):

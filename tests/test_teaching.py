@@ -1,6 +1,7 @@
 """How a teacher teaches: calibrated, blended with peers, or only of unseen rows."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -10,7 +11,12 @@ from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import make_classification
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import (
+    RandomForestClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -23,6 +29,7 @@ from sklearn.model_selection import (
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.class_weight import compute_sample_weight
 
 from skdistill import EnsembleTeacher
 from tests.nets import (
@@ -349,6 +356,101 @@ def test_weights_count_in_the_temperature(binary):
     with pytest.warns(UserWarning, match="names no sample_weight"):
         model.fit(X, y, sample_weight=weight)
     assert model.teacher_temperature_ < 0.9 * plain
+
+
+def with_boosters(name, **params):
+    package = {"LGBM": "lightgbm", "XGB": "xgboost", "CatBoost": "catboost"}[name]
+    module = pytest.importorskip(package, reason=f"{package} is not installed")
+    return getattr(module, f"{name}Classifier")(**params)
+
+
+BALANCED = LogisticRegression(class_weight="balanced")
+
+
+@pytest.mark.parametrize(
+    ("make", "weighs"),
+    [
+        (lambda: BALANCED, "class_weight='balanced'"),
+        (lambda: LogisticRegression(class_weight={0: 2}), r"class_weight=\{0: 2\}"),
+        (lambda: make_pipeline(StandardScaler(), BALANCED), "class_weight='balanced'"),
+        (lambda: GridSearchCV(BALANCED, {}, cv=2), "class_weight='balanced'"),
+        (
+            lambda: VotingClassifier([("one", BALANCED)], voting="soft"),
+            "one__class_weight='balanced'",
+        ),
+        (lambda: with_boosters("XGB", scale_pos_weight=9), "scale_pos_weight=9"),
+        (lambda: with_boosters("LGBM", is_unbalance=True), "is_unbalance=True"),
+        (
+            lambda: with_boosters("CatBoost", auto_class_weights="Balanced"),
+            "auto_class_weights='Balanced'",
+        ),
+    ],
+    ids=["balanced", "dict", "pipeline", "search", "voting", "xgb", "lgbm", "catboost"],
+)
+def test_a_teacher_that_weighs_classes_is_warned_of(binary, no_training, make, weighs):
+    model = small_distilled(make(), target_cv=None)
+    with (
+        pytest.warns(UserWarning, match=rf"\({weighs}\), the labels' term of its"),
+        pytest.raises(AssertionError, match="training has started"),
+    ):
+        model.fit(*binary)
+
+
+@pytest.mark.parametrize(
+    ("params", "weighs"),
+    [
+        ({"alpha": 0.5, "calibrate": True}, "the labels' term and the calibration of"),
+        ({"alpha": 1.0, "calibrate": True}, "the calibration of its student does not"),
+        ({"alpha": 1.0, "calibrate": False}, None),
+        ({"alpha": 0.0, "calibrate": False}, None),
+    ],
+)
+def test_who_does_not_weigh_classes_is_named(binary, params, weighs):
+    model = small_distilled(BALANCED, max_epochs=1, **params)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        model.fit(*binary)
+    about = [str(one.message) for one in caught if "weighs classes" in str(one.message)]
+    assert len(about) == (weighs is not None)
+    assert weighs is None or weighs in about[0]
+
+
+@pytest.mark.parametrize(
+    "teacher",
+    [
+        LogisticRegression(class_weight=None),
+        CalibratedClassifierCV(BALANCED, cv=2),
+        StackingClassifier([("one", BALANCED)], cv=2),
+    ],
+    ids=["none", "calibrated", "stacked"],
+)
+def test_others_are_not(binary, teacher):
+    X, y = binary
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        small_distilled(teacher, max_epochs=1).fit(X, y)
+        weight = compute_sample_weight("balanced", y)
+        small_distilled(BALANCED, max_epochs=1).fit(X, y, sample_weight=weight)
+
+
+def test_weights_of_rows_balance_the_student():
+    """By its own class weights, a teacher hardly moves what else learns from labels."""
+    X, y = make_classification(
+        900, n_features=5, n_redundant=0, weights=[0.9], class_sep=0.7, random_state=0
+    )
+    X = X.astype(np.float32)
+    params = {"calibrate": "auto", "target_cv": "auto", "max_epochs": 30}
+    said = []
+    for weight in (None, compute_sample_weight("balanced", y)):
+        model = small_distilled(LogisticRegression(), **params)
+        said.append(model.fit(X, y, sample_weight=weight).predict_proba(X)[:, 1].mean())
+    with pytest.warns(UserWarning, match="weighs classes"):
+        model = small_distilled(BALANCED, **params).fit(X, y)
+    halfway = model.predict_proba(X)[:, 1].mean()
+    balanced = LogisticRegression(class_weight="balanced").fit(X, y)
+    assert said[1] == pytest.approx(balanced.predict_proba(X)[:, 1].mean(), abs=0.08)
+    assert halfway < (said[0] + said[1]) / 2
 
 
 # --- Unseen rows only -----------------------------------------------------------------

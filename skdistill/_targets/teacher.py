@@ -7,6 +7,7 @@ from pickle import PicklingError
 
 import sklearn
 import torch
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import StackingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
@@ -33,6 +34,16 @@ from skdistill._validation import ends_in
 VERSIONS = (__version__, sklearn.__version__, torch.__version__)
 
 
+# What weighs classes, in scikit-learn, CatBoost, LightGBM and XGBoost.
+_CLASS_WEIGHTS = (
+    "class_weight",
+    "class_weights",
+    "auto_class_weights",
+    "is_unbalance",
+    "scale_pos_weight",
+)
+
+
 class PredictsProba(HasMethods):
     """The constraint of teachers: they are fitted, and predict probabilities then."""
 
@@ -54,6 +65,23 @@ def check_teacher(teacher):
             f"{type(teacher).__name__}: it takes neither these labels nor this seed. "
             "Use EnsembleTeacher(net, n_estimators=1)."
         )
+
+
+def own_class_weight(teacher):
+    """Return the parameter by which a teacher weighs classes as text, or None.
+
+    What calibrates or stacks its members fits their probabilities to the labels as
+    they are.
+    """
+    model, _ = innermost(teacher)
+    if isinstance(model, CalibratedClassifierCV | StackingClassifier):
+        return None
+    params = model.get_params() if hasattr(model, "get_params") else {}
+    for name, value in params.items():
+        weighs = any(ends_in(name, weight) for weight in _CLASS_WEIGHTS)
+        if weighs and repr(value) not in {"None", "False", "1", "1.0"}:
+            return f"{name}={value!r}"
+    return None
 
 
 def check_fit_params(owner, teacher, fit_params):
