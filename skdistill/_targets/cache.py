@@ -8,7 +8,7 @@ import pickle
 import sys
 import types
 import warnings
-from threading import Lock
+from contextlib import suppress
 
 import joblib
 import pandas as pd
@@ -21,8 +21,8 @@ from torch import nn
 # Parameters of estimators that say how to compute a result, and not which.
 _WITHOUT_EFFECT = {"n_jobs", "verbose", "pre_dispatch"}
 
-# Where two threads parse at once, Python 3.11 may raise SystemError.
-_parsing = Lock()
+# How often Python 3.11 may stumble over other threads in reading a source.
+_N_TRIES = 20
 
 
 def content_key(*values):
@@ -86,8 +86,12 @@ def _source(value):
 
 def _own_source(value):
     try:
-        with _parsing:
-            return inspect.getsource(value)
+        for _ in range(_N_TRIES - 1):
+            # For a class it parses the file. Where another thread parses, too, Python
+            # 3.11 may raise "AST constructor recursion depth mismatch".
+            with suppress(SystemError):
+                return inspect.getsource(value)
+        return inspect.getsource(value)
     except (OSError, TypeError) as error:
         from_file = hasattr(sys.modules.get(value.__module__), "__file__")
         if from_file or value.__module__ in sys.builtin_module_names:
