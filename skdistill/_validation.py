@@ -40,8 +40,15 @@ NETWORK = {
 
 PREPROCESSOR = [HasMethods(["fit", "transform"]), StrOptions({"auto"}), None]
 
-_NOT_NUMBERS = ("could not convert", "could not be promoted", "X contains NaN")
-"""What errors say of tables that a preprocessor can make numbers of."""
+_OF_TABLES = ValueError, "preprocessor='auto' takes text, categories, dates and NaN."
+_OF_SPARSE = TypeError, "preprocessor=TruncatedSVD(50) makes few dense columns."
+_HINTS = {
+    "could not convert": _OF_TABLES,
+    "could not be promoted": _OF_TABLES,
+    "X contains NaN": _OF_TABLES,
+    "Sparse data was passed": _OF_SPARSE,
+}
+"""What helps, by what errors say of tables that networks do not take."""
 
 # So that neither a teacher in a fit nor a refit says it again.
 _has_warned = ContextVar("has_warned", default=False)
@@ -98,9 +105,10 @@ def validate_classification(estimator, X, y, sample_weight, *, as_given=False):
         try:
             X, y = validate_data(estimator, X, y, dtype=np.float32)
         except (TypeError, ValueError) as error:
-            if any(sign in str(error) for sign in _NOT_NUMBERS):
-                hint = "preprocessor='auto' takes text, categories, dates and NaN."
-                raise ValueError(f"{str(error).rstrip('.')}. {hint}") from error
+            for sign, (kind, hint) in _HINTS.items():
+                if sign in str(error):
+                    message = f"{str(error).rstrip('.')}. {hint}"
+                    raise kind(message) from error
             raise
         # torch takes no negative strides.
         X = np.ascontiguousarray(X)
