@@ -43,11 +43,11 @@ from skdistill import (
     SwapTransfer,
     reference_recipe,
 )
+from skdistill._further import with_made
 from skdistill._students.network import unfitted_student
 from skdistill._targets.logits import proba_to_logits
 from skdistill._targets.out_of_fold import fitted_weights, stratified_folds
 from skdistill._targets.teacher import taught
-from skdistill._targets.transfer import with_made
 from skdistill._teaching import NOISY
 from skdistill._training.budget import budget_of
 from skdistill._training.loss import UNLABELLED

@@ -54,3 +54,14 @@ def test_readme_needs_no_options_of_doctest():
     examples = doctest.DocTestParser().get_examples(readme.read_text(encoding="utf-8"))
     assert len(examples) > 10
     assert [example.source for example in examples if "..." in example.want] == []
+
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="the benchmarks are in clones only")
+def test_benchmarks_find_what_they_import():
+    names = [path.stem for path in BENCHMARKS.glob("*.py")]
+    assert "quality" in names
+    code = f"import sys; sys.path.insert(0, {str(BENCHMARKS)!r}); import "
+    run_python(code + ", ".join(names))
