@@ -11,7 +11,7 @@ demo: $(VENV)/.plot
 	$(BIN)/python -m skdistill
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

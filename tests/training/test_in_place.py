@@ -71,7 +71,7 @@ def distilled(module, params, engine):
     return DistilledClassifier(LogisticRegression(), student=net, random_state=0)
 
 
-@pytest.mark.parametrize("params", NETS, ids=str)
+@pytest.mark.parametrize("params", NETS, ids=lambda params: "-".join(params))
 @pytest.mark.parametrize(
     ("make", "engine"),
     [

@@ -42,7 +42,7 @@ def validating_net(module=StudentModel, **params):
             "callbacks__train_loss": None,
         },
     ],
-    ids=str,
+    ids=lambda params: "-".join(params),
 )
 def test_nets_come_out_as_alone(binary, params):
     net = validating_net(**params)
