@@ -226,7 +226,7 @@ def taught_by_all(split, X_made, seed):
         hidden_layer_sizes=model.hidden_layer_sizes,
         lr=model.lr,
         random_state=seed,
-        **budget_of(model, len(y), "student")._asdict(),
+        **budget_of(model, len(y), "peer")._asdict(),
     ).fit(X, y)
     return says, Taught(
         peers.predict_logits(X),

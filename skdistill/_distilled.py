@@ -92,7 +92,7 @@ class DistilledClassifier(
         Widths of the student's hidden layers.
     max_epochs : int or "auto", default="auto"
         Number of the student's passes over the training data. "auto" stands for about
-        6,000 training steps, but for 5 passes at least and 1,000 at most.
+        12,000 training steps, but for 5 passes at least and 2,000 at most.
     lr : float, default=3e-3
         Learning rate of Adam, with which training starts.
     lr_schedule : {"cosine", "constant"}, default="cosine"

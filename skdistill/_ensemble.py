@@ -66,7 +66,7 @@ class EnsembleTeacher(
         Probability of dropping a hidden unit in training, in [0, 1).
     max_epochs : int or "auto", default="auto"
         Number of passes over the training data. "auto" stands for about
-        3,000 training steps, but for 5 passes at least and 1,000 at most.
+        3,000 training steps, but for 5 passes at least and 2,000 at most.
     lr : float, default=1e-3
         Learning rate of Adam, with which training starts.
     lr_schedule : {"cosine", "constant"}, default="cosine"

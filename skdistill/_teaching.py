@@ -250,7 +250,7 @@ def _peers(estimator, X, y, sample_weight, seed):
         random_state=seed,
         **{name: getattr(estimator, name) for name in names},
     )
-    budget = budget_of(estimator, n_weighty(X, sample_weight), "student")
+    budget = budget_of(estimator, n_weighty(X, sample_weight), "peer")
     peers.set_params(**budget._asdict())
 
     def compute():

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-STEPS = {"student": 6000, "member": 3000}
+STEPS = {"student": 12000, "peer": 6000, "member": 3000}
 """How many gradient steps "auto" stands for, about."""
-MIN_EPOCHS, MAX_EPOCHS = 5, 1000
+MIN_EPOCHS, MAX_EPOCHS = 5, 2000
 MIN_BATCH, MAX_BATCH = 64, 512
 BATCHES_PER_EPOCH = 128
 """How many batches an epoch has, about, where neither bound of their size holds."""
@@ -31,7 +31,8 @@ class Budget(NamedTuple):
 def budget_of(estimator, n_rows, role):
     """Return the budget of the networks of `estimator` for training on `n_rows`.
 
-    Their `role` is "student", or "member" of an ensemble.
+    Their `role` is "student", "peer" of one that learns labels, or "member" of an
+    ensemble.
     """
     given = {name: getattr(estimator, name) for name in Budget._fields}
     return budget(n_rows, STEPS[role], **given)

@@ -23,7 +23,7 @@ AUTO = {"max_epochs": "auto", "batch_size": "auto", "weight_decay": "auto"}
 @pytest.mark.parametrize(
     ("n_rows", "expected"),
     [
-        (2, (1000, 64)),  # no more epochs than these
+        (2, (2000, 64)),  # no more epochs than these
         (500, (750, 64)),
         (4_000, (96, 64)),
         (20_000, (39, 128)),
@@ -52,7 +52,7 @@ def test_weight_decay_is_shared_by_the_rows():
 def test_numbers_mean_what_they_say():
     given = {"max_epochs": 3, "batch_size": 7, "weight_decay": 0.0}
     assert budget(500, 6000, **given) == Budget(**given)
-    assert budget(500, 6000, **{**AUTO, "batch_size": 500})[:2] == (1000, 500)
+    assert budget(500, 6000, **{**AUTO, "batch_size": 500})[:2] == (2000, 500)
     assert budget(500, 6000, **{**AUTO, "max_epochs": 3})[:2] == (3, 64)
 
 
