@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from skdistill._preprocessing import TablePreprocessor
     from skdistill._reference import reference_recipe
     from skdistill._search import DistilledClassifierCV
+    from skdistill._students.compact import CompactClassifier
+    from skdistill._students.compacting import compact
     from skdistill._targets.transfer import (
         GaussianTransfer,
         MixupTransfer,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0.dev0"
 
 _PUBLIC = {
+    "CompactClassifier": "skdistill._students.compact",
     "DistillationLoss": "skdistill._training.loss",
     "DistilledClassifier": "skdistill._distilled",
     "DistilledClassifierCV": "skdistill._search",
@@ -37,6 +40,7 @@ _PUBLIC = {
     "SwapTransfer": "skdistill._targets.transfer",
     "TablePreprocessor": "skdistill._preprocessing",
     "TeacherModel": "skdistill._training.modules",
+    "compact": "skdistill._students.compacting",
     "distill": "skdistill._distill",
     "one_standard_error": "skdistill._one_standard_error",
     "reference_recipe": "skdistill._reference",
@@ -44,6 +48,7 @@ _PUBLIC = {
 
 # Written out, as type checkers do not run this.
 __all__ = [
+    "CompactClassifier",
     "DistillationLoss",
     "DistilledClassifier",
     "DistilledClassifierCV",
@@ -56,6 +61,7 @@ __all__ = [
     "SwapTransfer",
     "TablePreprocessor",
     "TeacherModel",
+    "compact",
     "distill",
     "one_standard_error",
     "reference_recipe",
@@ -64,6 +70,7 @@ __all__ = [
 # Pickles name these, too.
 _PICKLED = {
     **_PUBLIC,
+    "CompactPreprocessor": "skdistill._students.compact_table",
     "AskedModel": "skdistill._targets.asked",
     "EncodedTeacher": "skdistill._targets.encoded",
     "ShuffledBatches": "skdistill._training.batches",

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import infer_dtype
 
+from skdistill._values import text_of
+
 _KINDS = {
     "boolean": "boolean",
     "integer": "number",
@@ -76,20 +78,13 @@ def _days_of_durations(column):
 def _texts(column):
     """Return a column as text, with None for what is missing."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        texts = [*map(_text, column.cat.categories), None]
+        texts = [*map(text_of, column.cat.categories), None]
         return np.array(texts, dtype=object)[column.cat.codes]
     texts = np.full(len(column), None, dtype=object)
     known = column.notna().to_numpy()
     # As objects, which take no more room than each of them needs.
-    texts[known] = np.array([_text(value) for value in column[known]], dtype=object)
+    texts[known] = np.array([text_of(value) for value in column[known]], dtype=object)
     return texts
-
-
-def _text(value):
-    """Return a category as text, the same for 1 and 1.0."""
-    if isinstance(value, float | np.floating) and value.is_integer():
-        value = int(value)
-    return str(value)
 
 
 def _texts_of_booleans(column):

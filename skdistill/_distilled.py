@@ -9,10 +9,10 @@ from sklearn.utils import indexable
 from skdistill._further import further_rows, join
 from skdistill._network_rows import fit_preprocessor
 from skdistill._pickling import VersionedPickleMixin
-from skdistill._prediction import LogitsClassifierMixin
 from skdistill._progress import describe, epoch_progress
 from skdistill._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skdistill._students import kinds
+from skdistill._students.compacting import StudentClassifierMixin
 from skdistill._targets.given import checked_soft_targets
 from skdistill._targets.teacher import PredictsProba, teacher_fit_params
 from skdistill._teaching import (
@@ -43,7 +43,7 @@ from skdistill._validation import (
 
 
 class DistilledClassifier(
-    LogitsClassifierMixin,
+    StudentClassifierMixin,
     VersionedPickleMixin,
     MetaEstimatorMixin,
     ClassifierMixin,
@@ -385,9 +385,6 @@ class DistilledClassifier(
                 describe(bar, "student")
                 kinds.train_student(self, student, *rows, seeds.student, bar)
         return self
-
-    def _logits(self, X):
-        return kinds.student_logits(self.student_, X, len(self.classes_))
 
     def get_metadata_routing(self):
         """Return how metadata reaches the teacher, for scikit-learn's routing.

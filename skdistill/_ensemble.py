@@ -4,7 +4,6 @@ from copy import deepcopy
 from numbers import Integral, Real
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from skorch import NeuralNet
 
@@ -272,4 +271,4 @@ class EnsembleTeacher(
 
     def _logits(self, X):
         mean = mean_logits(self.estimators_, X, self.averaging)
-        return torch.from_numpy(mean / np.float32(self.temperature_))
+        return mean / np.float32(self.temperature_)

@@ -156,17 +156,17 @@ def keep_members(ensemble, members, folds, X, y, sample_weight=None):
     for start, rows in enumerate(folds):
         unseen = members[start :: len(folds)]
         for some in np.array_split(rows, len(rows) // PREDICT_CHUNK + 1):
-            with torch.inference_mode():
-                chunk = torch.from_numpy(X[some])
-                logits[some] = mean_logits(unseen, chunk, ensemble.averaging)
+            logits[some] = mean_logits(unseen, X[some], ensemble.averaging)
     (weight,) = fitted_weights([logits], y, sample_weight)
     ensemble.temperature_ = float(1 / weight)
     ensemble.oof_logits_ = logits / np.float32(ensemble.temperature_)
 
 
 def mean_logits(members, X, averaging):
-    """Return what the members vote for, as an array. For torch.inference_mode."""
-    logits = torch.stack([net_logits(net, X) for net in members])
+    """Return what the members vote for."""
+    with torch.inference_mode():
+        X = torch.from_numpy(X)
+        logits = torch.stack([net_logits(net, X) for net in members])
     # Not torch's sums, which depend on where in the batch a row stands.
     if averaging == "logits":
         return np.add.reduce(logits.numpy()) / np.float32(len(logits))

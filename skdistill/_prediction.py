@@ -3,36 +3,90 @@
 import math
 
 import numpy as np
-import torch
-from sklearn.utils import _safe_indexing
+from scipy import sparse
+from scipy.special import log_softmax
+from sklearn.utils import _safe_indexing, check_array
 from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
 
-from skdistill._network_rows import filled, in_order, preprocessed
-from skdistill._targets.logits import soften
+from skdistill._targets.logits import align_columns, soften
 from skdistill._validation import check_form_of_table
 
 PREDICT_CHUNK = 4096
 
+SMALLEST = float(np.finfo(np.float32).tiny)
+"""Stands for a probability of 0, whose logit is minus infinity."""
 
-def _softmax(logits):
-    n_rows, n_classes = logits.shape
-    if n_rows > 512 and n_classes <= 32:
-        # Several times as fast per row as torch, which takes less for each call.
-        return torch.from_numpy(soften(logits.numpy()))
-    return torch.softmax(logits, dim=1)
+
+def preprocessed(estimator, X):
+    """Return what the fitted preprocessor of `estimator` makes of checked rows."""
+    return dense(estimator, estimator.preprocessor_.transform(X))
+
+
+def filled(estimator, X):
+    """Return rows without the NaN that a preprocessor would fill.
+
+    It is for one that the first layer has taken the place of.
+    """
+    medians = getattr(vars(estimator).get("preprocessor_"), "medians_", None)
+    return X if medians is None else np.where(np.isnan(X), medians, X)
+
+
+def in_order(estimator, X):
+    """Return a table with named columns in the order that `fit` got them in."""
+    names, given = getattr(estimator, "feature_names_in_", None), None
+    if names is not None and hasattr(X, "columns"):
+        given = list(X.columns)
+    if given is None or given == list(names) or set(given) != set(names):
+        return X
+    return X[list(names)]
+
+
+def dense(estimator, rows):
+    """Return what a preprocessor makes, as float32, or raise if networks cannot."""
+    if sparse.issparse(rows):
+        raise ValueError(
+            f"The 'preprocessor' parameter of {type(estimator).__name__} must make "
+            f"dense rows. It made a sparse matrix of shape {rows.shape}. Set "
+            "sparse_output=False on a OneHotEncoder and sparse_threshold=0 on a "
+            "ColumnTransformer, or put a TruncatedSVD behind what has too many columns."
+        )
+    name = f"what the preprocessor of {type(estimator).__name__} makes of X"
+    rows = check_array(rows, dtype=np.float32, input_name=name)
+    return np.ascontiguousarray(rows)
+
+
+def classifier_logits(student, X, n_classes):
+    """Return the logits of a fitted student that is no network, a column per class.
+
+    Parameters
+    ----------
+    student : classifier
+    X : ndarray of shape (n_samples, n_features)
+    n_classes : int
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes), dtype float32
+        Their softmax is the `predict_proba` of `student`. A class without any weight
+        in training has the probability 0.
+    """
+    proba = np.asarray(student.predict_proba(X.astype(np.float64)))
+    proba = align_columns(proba, student.classes_, np.arange(n_classes), 0.0)
+    return np.log(np.maximum(proba, SMALLEST)).astype(np.float32)
 
 
 class LogitsClassifierMixin:
     """`predict` and its kin, out of the `_logits` of a chunk of float32 rows.
 
-    Both are tensors, and `_logits` is called in torch.inference_mode. The rows are
-    those of the caller, or what `_row_preprocessor` makes of them.
+    The rows are those of the caller, or what `_row_preprocessor` makes of them.
     """
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        # A preprocessor decides what it takes.
-        takes_tables = self.preprocessor is not None
+        # A preprocessor decides what it takes; a compact model has a fitted one alone.
+        takes_tables = bool(
+            getattr(self, "preprocessor", None) or vars(self).get("preprocessor_")
+        )
         tags.input_tags.allow_nan = takes_tables
         tags.input_tags.string = takes_tables
         tags.input_tags.categorical = takes_tables
@@ -48,10 +102,7 @@ class LogitsClassifierMixin:
         for start in range(0, _num_samples(X), PREDICT_CHUNK):
             chunk = slice(start, start + PREDICT_CHUNK)
             rows = X[chunk] if is_array else _safe_indexing(X, chunk)
-            rows = self._finite_rows(rows)
-            with torch.inference_mode():
-                values = of_logits(self._logits(rows)).numpy()
-            yield chunk, values
+            yield chunk, of_logits(self._logits(self._finite_rows(rows)))
 
     def _in_chunks(self, X, of_logits):
         X = self._checked_form(X)
@@ -88,17 +139,14 @@ class LogitsClassifierMixin:
 
     def _finite_rows(self, X):
         if vars(self).get("_row_preprocessor") is not None:
-            return torch.from_numpy(preprocessed(self, X))
-        rows = X
-        if rows.dtype != np.float32:
-            with np.errstate(over="ignore", invalid="ignore"):
-                rows = rows.astype(np.float32)
-        # What torch can take without a warning.
-        rows = torch.from_numpy(np.require(rows, requirements=["C", "W"]))
-        if not math.isfinite(rows.sum()):
+            return preprocessed(self, X)
+        with np.errstate(over="ignore", invalid="ignore"):
+            # What torch can take without a warning.
+            rows = np.require(X, np.float32, ["C", "W"])
+            total = np.add.reduce(rows, axis=None)
+        if not math.isfinite(total):
             # Finite values may add up to infinity: scikit-learn decides.
-            X = validate_data(self, filled(self, X), dtype=np.float32, reset=False)
-            rows = torch.from_numpy(X)
+            rows = validate_data(self, filled(self, X), dtype=np.float32, reset=False)
         return rows
 
     def predict_logits(self, X):
@@ -130,7 +178,7 @@ class LogitsClassifierMixin:
         ndarray of shape (n_samples, n_classes), dtype float32
             The probabilities, columns in the order of `classes_`.
         """
-        return self._in_chunks(X, _softmax)
+        return self._in_chunks(X, soften)
 
     def predict_log_proba(self, X):
         """Predict the logarithms of the class probabilities.
@@ -145,7 +193,7 @@ class LogitsClassifierMixin:
         ndarray of shape (n_samples, n_classes), dtype float32
             The log-probabilities, columns in the order of `classes_`.
         """
-        return self._in_chunks(X, lambda logits: torch.log_softmax(logits, dim=1))
+        return self._in_chunks(X, lambda logits: log_softmax(logits, axis=1))
 
     def predict(self, X):
         """Predict the most probable class.
@@ -162,6 +210,6 @@ class LogitsClassifierMixin:
         """
         X = self._checked_form(X)
         out = np.empty(_num_samples(X), dtype=self.classes_.dtype)
-        for chunk, places in self._chunks(X, lambda logits: logits.argmax(dim=1)):
+        for chunk, places in self._chunks(X, lambda logits: logits.argmax(axis=1)):
             out[chunk] = self.classes_[places]
         return out

@@ -8,7 +8,6 @@ from sklearn.utils.metadata_routing import MethodMapping
 
 from skdistill._distilled import DistilledClassifier
 from skdistill._pickling import VersionedPickleMixin
-from skdistill._prediction import LogitsClassifierMixin
 from skdistill._progress import epoch_progress
 from skdistill._search_candidates import (
     SHARED,
@@ -24,7 +23,7 @@ from skdistill._search_candidates import (
 )
 from skdistill._search_data import Data, folds_of
 from skdistill._sklearn import _fit_context
-from skdistill._students.kinds import student_logits
+from skdistill._students.compacting import StudentClassifierMixin
 from skdistill._targets.given import checked_soft_targets
 from skdistill._targets.teacher import (
     check_fit_params,
@@ -44,7 +43,7 @@ _AS_GRID_SEARCH = ("cv", "scoring", "refit", "error_score", "n_jobs")
 
 
 class DistilledClassifierCV(
-    LogitsClassifierMixin,
+    StudentClassifierMixin,
     VersionedPickleMixin,
     MetaEstimatorMixin,
     ClassifierMixin,
@@ -353,13 +352,11 @@ class DistilledClassifierCV(
             keep_results(self, search, candidates)
         return self
 
-    def _logits(self, X):
-        return student_logits(self.student_, X, len(self.classes_))
-
-    predict = NeedsRefit(LogitsClassifierMixin.predict)
-    predict_proba = NeedsRefit(LogitsClassifierMixin.predict_proba)
-    predict_log_proba = NeedsRefit(LogitsClassifierMixin.predict_log_proba)
-    predict_logits = NeedsRefit(LogitsClassifierMixin.predict_logits)
+    predict = NeedsRefit(StudentClassifierMixin.predict)
+    predict_proba = NeedsRefit(StudentClassifierMixin.predict_proba)
+    predict_log_proba = NeedsRefit(StudentClassifierMixin.predict_log_proba)
+    predict_logits = NeedsRefit(StudentClassifierMixin.predict_logits)
+    compact = NeedsRefit(StudentClassifierMixin.compact)
 
     @NeedsRefit
     def score(self, X, y, sample_weight=None, **score_params):

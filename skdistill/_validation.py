@@ -61,7 +61,7 @@ def ends_in(name, ending):
 
 def copy_form(source, target):
     """Give `target` what `validate_classification` has set on `source`."""
-    for name in ("classes_", "n_features_in_", "feature_names_in_"):
+    for name in ("classes_", "n_features_in_", "feature_names_in_", "_n_samples"):
         if hasattr(source, name):
             setattr(target, name, getattr(source, name))
 
@@ -121,6 +121,7 @@ def validate_classification(estimator, X, y, sample_weight, *, as_given=False):
         )
     if sample_weight is not None:
         sample_weight = validated_weight(sample_weight, len(y))
+    estimator._n_samples = len(y)
     return X, y.astype(np.int64, copy=False), sample_weight
 
 

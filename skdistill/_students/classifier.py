@@ -16,11 +16,8 @@ from skorch import NeuralNet
 
 from skdistill._sklearn import _routing_enabled
 from skdistill._students.network import NETWORK_PARAMETERS
-from skdistill._targets.logits import align_columns, soften
+from skdistill._targets.logits import soften
 from skdistill._validation import refuse_overridden, seeded_clone
-
-SMALLEST = float(np.finfo(np.float32).tiny)
-"""Stands for a probability of 0, whose logit is minus infinity."""
 
 
 def is_classifier_student(student):
@@ -123,26 +120,6 @@ def weighted_copies(y, *, alpha, teacher_logits=None, sample_weight=None):
         targets *= sample_weight[:, np.newaxis]
     rows, columns = np.nonzero(targets)
     return rows, columns, targets[rows, columns]
-
-
-def classifier_logits(student, X, n_classes):
-    """Return the logits of a fitted student, a column per class.
-
-    Parameters
-    ----------
-    student : classifier
-    X : ndarray of shape (n_samples, n_features)
-    n_classes : int
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_classes), dtype float32
-        Their softmax is the `predict_proba` of `student`. A class without any weight
-        in training has the probability 0.
-    """
-    proba = np.asarray(student.predict_proba(X.astype(np.float64)))
-    proba = align_columns(proba, student.classes_, np.arange(n_classes), 0.0)
-    return np.log(np.maximum(proba, SMALLEST)).astype(np.float32)
 
 
 def _last_step(student):

@@ -4,6 +4,7 @@ import pickle
 
 import torch
 
+from skdistill._prediction import classifier_logits
 from skdistill._students import classifier, network
 from skdistill._students.classifier import is_classifier_student
 from skdistill._training.nets import net_logits
@@ -54,7 +55,8 @@ def student_bytes(student):
 
 
 def student_logits(student, X, n_classes):
-    """Return the logits of a fitted student for a tensor of rows, as a tensor."""
-    if not is_classifier_student(student):
-        return net_logits(student, X)
-    return torch.from_numpy(classifier.classifier_logits(student, X.numpy(), n_classes))
+    """Return the logits of a fitted student for float32 rows, as an array."""
+    if is_classifier_student(student):
+        return classifier_logits(student, X, n_classes)
+    with torch.inference_mode():
+        return net_logits(student, torch.from_numpy(X)).numpy()

@@ -1,0 +1,158 @@
+"""What a `TablePreprocessor` does, in plain numbers and lists, without pandas."""
+
+import numpy as np
+
+from skdistill._values import (
+    days_of_date,
+    days_of_duration,
+    is_missing,
+    number_of,
+    text_of,
+)
+
+TO_NUMBER = {
+    "number": number_of,
+    "date": days_of_date,
+    "duration": days_of_duration,
+}
+TO_TEXT = {
+    "category": text_of,
+    "boolean": lambda value: {0.0: "False", 1.0: "True"}.get(number_of(value)),
+}
+
+
+class CompactPreprocessor:
+    """The transformation of a fitted `TablePreprocessor`, written down.
+
+    Parameters
+    ----------
+    columns : list of dict
+        What is done to each column of the table, in its order:
+
+        name : str or None
+        kind : {"number", "date", "duration", "category", "boolean", "empty"}
+        fill : float, of numbers
+            Stands for what is missing; dates are days since 1970, durations days.
+        mean, scale : float, of numbers that are used
+        indicator : True, of numbers that have an indicator of what is missing
+        categories : list of str or None, of categories that are used
+            Each has an output column; None is what is missing.
+        other : bool, beside `categories`
+            Whether one more column is there for all other categories.
+    """
+
+    __module__ = "skdistill"  # where it is pickled from
+
+    def __init__(self, columns):
+        self.columns = columns
+
+    @classmethod
+    def of(cls, preprocessor):
+        """Return what a fitted `TablePreprocessor` does, written down."""
+        names = getattr(preprocessor, "feature_names_in_", None)
+        columns = [
+            {"name": None if names is None else str(names[j]), "kind": kind}
+            for j, kind in enumerate(preprocessor.kinds_)
+        ]
+        for column, median in zip(columns, preprocessor.medians_, strict=True):
+            if not np.isnan(median):
+                column["fill"] = float(median)
+        scaler = preprocessor.scaler_
+        if scaler is not None:
+            of_scaled = zip(
+                preprocessor._scaled, scaler.mean_, scaler.scale_, strict=True
+            )
+            for j, mean, scale in of_scaled:
+                columns[j] |= {"mean": float(mean), "scale": float(scale)}
+        for j in preprocessor._gappy:
+            columns[j]["indicator"] = True
+        encoder = preprocessor.encoder_
+        if encoder is not None:
+            of_encoded = zip(
+                preprocessor._encoded,
+                encoder.categories_,
+                encoder.infrequent_categories_,
+                strict=True,
+            )
+            for j, categories, rare in of_encoded:
+                rare = set() if rare is None else set(rare.tolist())
+                frequent = [c for c in categories.tolist() if c not in rare]
+                columns[j] |= {"categories": frequent, "other": bool(rare)}
+        return cls(columns)
+
+    @property
+    def medians_(self):
+        """What stands for missing numbers; NaN for columns of other kinds."""
+        return np.array([column.get("fill", np.nan) for column in self.columns])
+
+    def transform(self, X):
+        """Return what `TablePreprocessor.transform` does.
+
+        Parameters
+        ----------
+        X : DataFrame or ndarray of shape (n_samples, n_columns)
+            Columns in their order; dates may be text in ISO format.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_columns_out), dtype float64
+
+        Raises
+        ------
+        ValueError
+            If a value is not what its column held in training, or is infinite.
+        """
+        scaled, indicators, encoded = [], [], []
+        for column, values in zip(self.columns, _columns_of(X), strict=True):
+            if column["kind"] in TO_NUMBER:
+                numbers = _converted(values, column, TO_NUMBER, np.nan, np.float64)
+                if np.isinf(numbers).any():
+                    raise ValueError(
+                        f"Input X contains infinity, in column {column['name']!r}."
+                    )
+                missing = np.isnan(numbers)
+                if "mean" in column:
+                    numbers = np.where(missing, column["fill"], numbers)
+                    scaled.append((numbers - column["mean"]) / column["scale"])
+                if "indicator" in column:
+                    indicators.append(missing.astype(np.float64))
+            elif "categories" in column:
+                texts = _converted(values, column, TO_TEXT, None, object)
+                encoded.extend(_one_hot(texts, column["categories"], column["other"]))
+        return np.stack([*scaled, *indicators, *encoded], axis=1)
+
+
+def _columns_of(X):
+    """Yield the columns of a table as arrays."""
+    if isinstance(X, np.ndarray):
+        yield from X.T
+        return
+    for name in X.columns:
+        yield X[name].to_numpy()
+
+
+def _converted(values, column, functions, missing, dtype):
+    """Return an array of values as the function for its kind makes them."""
+    convert, kind = functions[column["kind"]], column["kind"]
+    if kind == "number" and values.dtype.kind in "biuf":
+        return values.astype(np.float64)
+    out = np.full(len(values), missing, dtype=dtype)
+    for i, value in enumerate(values):
+        if is_missing(value):
+            continue
+        try:
+            out[i] = convert(value)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"Column {column['name']!r} of X must hold {kind}s, as it did in fit. "
+                f"Got {value!r}."
+            ) from error
+    return out
+
+
+def _one_hot(texts, categories, other):
+    """Yield a float column for each category, and for all others if there is one."""
+    place_of = {category: place for place, category in enumerate(categories)}
+    places = np.array([place_of.get(text, len(categories)) for text in texts])
+    for place in range(len(categories) + other):
+        yield (places == place).astype(np.float64)

@@ -1,0 +1,199 @@
+"""Copies of fitted estimators that ship: the student in numpy, the teacher left out."""
+
+import sys
+from copy import copy
+from datetime import datetime, timezone
+
+import numpy as np
+import sklearn
+import torch
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from skdistill import __version__
+from skdistill._prediction import LogitsClassifierMixin
+from skdistill._preprocessing import TablePreprocessor
+from skdistill._sklearn import BaseSearchCV
+from skdistill._students.compact import CompactClassifier
+from skdistill._students.compact_table import CompactPreprocessor
+from skdistill._students.kinds import is_classifier_student, student_logits
+from skdistill._training.modules import StudentModel
+from skdistill._validation import copy_form
+
+
+class StudentClassifierMixin(LogitsClassifierMixin):
+    """What an estimator with a fitted student does with it: predict, and ship it."""
+
+    def _logits(self, X):
+        return student_logits(self.student_, X, len(self.classes_))
+
+    def compact(self):
+        """Return a copy of the student that needs neither torch nor skorch.
+
+        It predicts what this estimator does, to the rounding of float32, and has
+        neither the teacher nor what training needs. A student that is no network is
+        the copy's `student_`, as it is.
+
+        Returns
+        -------
+        CompactClassifier
+            The fitted copy.
+
+        Raises
+        ------
+        ValueError
+            If the student is a network of your own that is no `torch.nn.Sequential` of
+            `Linear` layers with `ReLU` between them.
+
+        See Also
+        --------
+        skdistill.compact : The same for a Pipeline.
+        """
+        check_is_fitted(self, "student_")
+        return _compacted(getattr(self, "best_estimator_", self))
+
+
+def compact(model):
+    """Return a copy of a fitted model that needs neither torch nor skorch.
+
+    Parameters
+    ----------
+    model : DistilledClassifier, DistilledClassifierCV or Pipeline
+        A Pipeline ends in one of these; its other steps are shared with the copy. Of a
+        fitted search of scikit-learn, such as `GridSearchCV`, it is `best_estimator_`.
+
+    Returns
+    -------
+    CompactClassifier or Pipeline
+        The fitted copy.
+
+    Raises
+    ------
+    TypeError
+        If `model` is something else.
+    ValueError
+        If its student is a network that cannot be copied; see
+        `DistilledClassifier.compact`.
+
+    See Also
+    --------
+    CompactClassifier : What it makes.
+    to_onnx : A model for ONNX Runtime.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skdistill import DistilledClassifier, compact
+    >>> X, y = load_iris(return_X_y=True)
+    >>> forest = RandomForestClassifier(n_estimators=20)
+    >>> student = DistilledClassifier(forest, max_epochs=20, random_state=0)
+    >>> compact(make_pipeline(StandardScaler(), student).fit(X, y))
+    Pipeline(steps=[('standardscaler', StandardScaler()),
+                    ('compactclassifier', CompactClassifier())])
+    """
+    if isinstance(model, CompactClassifier):
+        return model
+    if isinstance(model, StudentClassifierMixin):
+        return model.compact()
+    if isinstance(model, FrozenEstimator):
+        return compact(model.estimator)
+    if isinstance(model, BaseSearchCV):
+        check_is_fitted(model, "best_estimator_")
+        return compact(model.best_estimator_)
+    if isinstance(model, Pipeline):
+        *steps, (name, last) = model.steps
+        last = compact(last)
+        if isinstance(last, CompactClassifier) and name.startswith("distilled"):
+            name = "compactclassifier"
+        shipped = copy(model)
+        shipped.steps = [*steps, (name, last)]
+        shipped.memory = None
+        return shipped
+    raise TypeError(
+        "compact() takes a fitted DistilledClassifier or DistilledClassifierCV, or a "
+        f"Pipeline that ends in one. Got {type(model).__name__}."
+    )
+
+
+def _compacted(estimator):
+    """Return a compact copy of a fitted `DistilledClassifier`."""
+    model = CompactClassifier()
+    copy_form(estimator, model)
+    student = estimator.student_
+    model.student_ = student if is_classifier_student(student) else None
+    if model.student_ is None:
+        model.coefs_, model.intercepts_ = _layers(student)
+    model._row_preprocessor = None
+    if "preprocessor_" in vars(estimator):
+        preprocessor = estimator.preprocessor_
+        if isinstance(preprocessor, TablePreprocessor):
+            preprocessor = CompactPreprocessor.of(preprocessor)
+        model.preprocessor_ = preprocessor
+        # None where the first layer has taken over the scaling.
+        if estimator._row_preprocessor is not None:
+            model._row_preprocessor = preprocessor
+    model.provenance_ = _provenance(estimator)
+    return model
+
+
+def _layers(net):
+    """Return the weights and biases of a trained net of Linear and ReLU layers."""
+    module = net.module_
+    layers = list(_leaves(module))
+    linear, between = layers[::2], layers[1::2]
+    plain = (
+        all(type(layer) is nn.Linear and layer.bias is not None for layer in linear)
+        and all(type(layer) is nn.ReLU for layer in between)
+        and len(linear) == len(between) + 1
+        and isinstance(net.criterion_, nn.CrossEntropyLoss)
+    )
+    if not plain:
+        raise ValueError(
+            "compact() takes a StudentModel, or a torch.nn.Sequential of Linear layers "
+            "with ReLU between them, trained with CrossEntropyLoss. Got a student with "
+            f"the module {type(module).__name__}."
+        )
+    coefs = [_array(layer.weight.T) for layer in linear]
+    return coefs, [_array(layer.bias) for layer in linear]
+
+
+def _array(values):
+    return np.array(values.detach(), dtype=np.float32, order="C")
+
+
+def _leaves(module):
+    """Yield the layers of a module that does no more than call one after another."""
+    if type(module) is StudentModel:
+        yield from _leaves(module.layers)
+    elif type(module) is nn.Sequential:
+        for part in module:
+            yield from _leaves(part)
+    elif type(module) not in (nn.Dropout, nn.Identity):
+        yield module
+
+
+def _provenance(estimator):
+    """Return where the student of a fitted `DistilledClassifier` comes from."""
+    teacher = estimator.teacher_
+    if isinstance(teacher, FrozenEstimator):
+        teacher = teacher.estimator
+    is_network = not is_classifier_student(estimator.student_)
+    return {
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "versions": {
+            "python": ".".join(map(str, sys.version_info[:3])),
+            "skdistill": __version__,
+            "scikit-learn": sklearn.__version__,
+            "torch": str(torch.__version__),
+            "numpy": np.__version__,
+        },
+        "n_samples": estimator._n_samples,
+        "teacher": None if teacher is None else type(teacher).__name__,
+        "temperature": float(estimator.temperature) if is_network else 1.0,
+        "alpha": float(estimator.alpha),
+    }
