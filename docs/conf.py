@@ -23,15 +23,16 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "generated/gallery",
     "abort_on_example_error": True,
-    "download_all_examples": False,
-    "show_memory": False,
+    "write_computation_times": False,  # a page with scripts from the network
 }
 
 html_title = "skdistill"
 html_theme = "pydata_sphinx_theme"
 html_static_path = ["_static"]
 html_css_files = ["skdistill.css"]
-html_sidebars = dict.fromkeys(["index", "quickstart", "faq", "glossary", "changes"], [])
+html_sidebars = dict.fromkeys(
+    ["index", "quickstart", "faq", "glossary", "changes", "genindex", "search"], []
+)
 html_show_sourcelink = False
 html_math_renderer = "mathml"  # Browsers draw it without a script.
 copybutton_prompt_text = r">>> |\.\.\. "
