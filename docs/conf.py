@@ -28,6 +28,9 @@ sphinx_gallery_conf = {
 
 html_title = "skdistill"
 html_theme = "pydata_sphinx_theme"
+html_theme_options = {"logo": {"text": "skdistill"}}
+html_context = {"default_mode": "auto"}  # light or dark, as the browser asks for
+html_logo = html_favicon = "_static/logo.svg"
 html_static_path = ["_static"]
 html_css_files = ["skdistill.css"]
 html_sidebars = dict.fromkeys(
