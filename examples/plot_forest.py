@@ -2,8 +2,8 @@
 A forest, and what its probabilities say
 ========================================
 
-A label says "this is a 9". A forest's probabilities say that it could also have been a
-3, and that is what a student learns on top.
+A label says "this is a 9". A forest's probabilities say that it could also have been an
+8, and that is what a student learns on top.
 """
 
 import matplotlib.pyplot as plt
@@ -41,15 +41,19 @@ for name, model in [
 # %%
 # Three training rows that the forest finds hard, and what it says of them. Soft targets
 # are softened by the temperature, so that the small ones count.
-soft = student.teacher_.predict_proba(X_train)
-hard = np.sort(soft, axis=1)[:, -2].argsort()[-3:]
+proba = student.teacher_.predict_proba(X_train)
+soft = proba ** (1 / student.temperature)
+soft /= soft.sum(axis=1, keepdims=True)
+hard = np.sort(proba, axis=1)[:, -2].argsort()[-3:]
 fig, axes = plt.subplots(
     2, 3, figsize=(8, 4.5), height_ratios=[1, 1.2], layout="constrained"
 )
 for (image_ax, bar_ax), row in zip(axes.T, hard, strict=True):
     image_ax.imshow(X_train[row].reshape(8, 8), cmap="gray_r")
     image_ax.set(title=f"label: {y_train[row]}", xticks=[], yticks=[])
-    bar_ax.bar(range(10), soft[row])
+    bar_ax.bar(np.arange(10) - 0.2, proba[row], 0.4, label="forest")
+    bar_ax.bar(np.arange(10) + 0.2, soft[row], 0.4, label="softened")
     bar_ax.set(xticks=range(10), ylim=(0, 1), xlabel="class")
-axes[1, 0].set_ylabel("forest's probability")
+axes[1, 0].set_ylabel("probability")
+axes[1, 0].legend(frameon=False)
 plt.show()

@@ -68,7 +68,7 @@ for name in models:
     ax.annotate(
         name,
         (sizes[name], losses[name]),
-        xytext=(9, 0),
+        xytext=(9, -14 if name == "student" else 0),
         textcoords="offset points",
         va="center",
         weight="bold" if name == "student" else None,
