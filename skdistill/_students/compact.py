@@ -158,7 +158,18 @@ class CompactClassifier(
 
         Examples
         --------
-        >>> small.save("model.safetensors")  # doctest: +SKIP
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from sklearn.datasets import load_iris
+        >>> from skdistill import CompactClassifier, DistilledClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> model = DistilledClassifier(alpha=0.0, max_epochs=20, random_state=0)
+        >>> small = model.fit(X, y).compact()
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder, "iris.safetensors")
+        ...     small.save(path, dtype="float16", metrics={"log_loss": 0.1})
+        ...     path.stat().st_size < 2 * 2_600 + 2_048  # weights, and little more
+        True
         """
         save_model(self, path, dtype, metrics)
 
@@ -187,7 +198,18 @@ class CompactClassifier(
 
         Examples
         --------
-        >>> CompactClassifier.load("model.safetensors")  # doctest: +SKIP
-        CompactClassifier()
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from sklearn.datasets import load_iris
+        >>> from skdistill import CompactClassifier, DistilledClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> model = DistilledClassifier(alpha=0.0, max_epochs=20, random_state=0)
+        >>> small = model.fit(X, y).compact()
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder, "iris.safetensors")
+        ...     small.save(path)
+        ...     again = CompactClassifier.load(path)
+        >>> bool((again.predict_proba(X) == small.predict_proba(X)).all())
+        True
         """
         return load_model(cls, path)

@@ -28,8 +28,7 @@ from skdistill import (
     EnsembleTeacher,
     compact,
 )
-from skdistill._students.network import NETWORK_PARAMETERS
-from tests.nets import small_distilled, small_search
+from tests.nets import ProbaModule, small_distilled, small_net, small_search
 
 METHODS = "predict", "predict_proba", "predict_log_proba", "predict_logits"
 
@@ -114,27 +113,39 @@ def test_networks_of_any_depth(binary, sizes):
     assert_same(model.compact(), model, X)
 
 
-def test_a_sequential_of_the_users(binary):
-    X, y = binary
-    def sequential(activation):
-        layers = nn.Linear(6, 5), activation, nn.Dropout(0.1), nn.Linear(5, 2)
-        return nn.Sequential(nn.Sequential(*layers))
-
-    net = NeuralNetClassifier(
-        sequential(nn.ReLU()),
+def sequential_student(activation):
+    """Return a net of the user's own with some activation between two layers."""
+    layers = nn.Linear(6, 5), activation, nn.Dropout(0.1), nn.Linear(5, 2)
+    return NeuralNetClassifier(
+        nn.Sequential(nn.Sequential(*layers)),
         criterion=nn.CrossEntropyLoss,
         train_split=None,
         max_epochs=2,
         verbose=0,
     )
-    model = small_distilled(LogisticRegression(), student=net, max_epochs="auto")
-    for name in NETWORK_PARAMETERS:
-        model.set_params(**{name: getattr(DistilledClassifier(), name)})
-    model.fit(X, y)
+
+
+def test_a_sequential_of_the_users(binary):
+    X, y = binary
+    student = sequential_student(nn.ReLU())
+    model = DistilledClassifier(alpha=0.0, student=student, random_state=0).fit(X, y)
     assert_same(model.compact(), model, X)
-    net.module = sequential(nn.Tanh())
-    model.fit(X, y)
-    with pytest.raises(ValueError, match="Linear layers with ReLU .* Sequential"):
+
+
+@pytest.mark.parametrize(
+    ("student", "name"),
+    [
+        (sequential_student(nn.Tanh()), "Sequential"),
+        (small_net(), "LogitModule"),
+        (small_net(ProbaModule, nn.NLLLoss), "ProbaModule"),
+    ],
+    ids=["activation", "module", "probabilities"],
+)
+def test_a_network_that_cannot_be_copied(binary, student, name):
+    X, y = binary
+    model = DistilledClassifier(alpha=0.0, student=student, random_state=0).fit(X, y)
+    message = f"Sequential of Linear layers with ReLU .* Got .* the module {name}"
+    with pytest.raises(ValueError, match=message):
         model.compact()
 
 
@@ -374,7 +385,7 @@ def test_a_fresh_interpreter_needs_neither_torch_nor_pandas(
     code = f"""
 import pickle, sys
 class Missing:
-    """As if they were not installed: scikit-learn itself takes pandas where it is."""
+    # As if they were not installed: scikit-learn itself takes pandas where it is.
     def find_spec(self, name, *args):
         if name.split(".")[0] in ("torch", "skorch", "pandas", "matplotlib"):
             raise ModuleNotFoundError(name)
