@@ -95,13 +95,12 @@ class CompactClassifier(
     def _logits(self, X):
         if self.student_ is not None:
             return classifier_logits(self.student_, X, len(self.classes_))
-        *hidden, last = zip(self.coefs_, self.intercepts_, strict=True)
-        for coef, intercept in hidden:
-            X = X @ coef
-            X += intercept
-            np.maximum(X, 0, out=X)
-        X = X @ last[0]
-        X += last[1]
+        last = len(self.coefs_) - 1
+        for place, coef in enumerate(self.coefs_):
+            X = np.dot(X, coef)  # For one row, faster than the @ that means the same.
+            X += self.intercepts_[place]
+            if place < last:
+                np.maximum(X, 0, out=X)
         return X
 
     def _checked_form(self, X):

@@ -12,8 +12,8 @@ from skdistill._students.compact_table import TO_NUMBER, TO_TEXT, CompactPreproc
 
 FORMAT = 1
 
-LARGEST_TEXT = 2**20
-"""Bytes that numpy may take for the text of the classes in a file smaller than that.
+LARGEST_TEXT = 2**18
+"""Bytes that numpy may take for the text of the classes, however small the file.
 
 It gives each label the room of the longest: a forged file could ask for any amount.
 """
@@ -109,7 +109,7 @@ def check_text_fits(classes, n_bytes):
     """
     text = 4 * len(classes) * max(map(len, classes))
     check(
-        text <= max(LARGEST_TEXT, n_bytes),
+        text <= max(LARGEST_TEXT, 2 * n_bytes),
         f"{len(classes)} classes as long as the longest take {text} bytes",
     )
 
