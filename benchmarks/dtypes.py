@@ -42,7 +42,9 @@ def losses(X, y):
     splits = StratifiedKFold(N_SPLITS, shuffle=True, random_state=0)
     for seed, (train, test) in enumerate(splits.split(X, y)):
         forest = RandomForestClassifier(random_state=seed)
-        model = DistilledClassifier(forest, preprocessor="auto", random_state=seed)
+        model = DistilledClassifier(
+            forest, preprocessor="auto", blend=False, random_state=seed
+        )
         small = model.fit(X[train], y[train]).compact()
         labels = small.predict(X[test])
         for dtype in DTYPES:

@@ -72,3 +72,17 @@ def test_values_of_another_kind_are_refused(mixed, name, value, message):
     row = {**X.astype(object).iloc[0].to_dict(), name: value}
     with pytest.raises(ValueError, match=message):
         small.predict(row)
+
+
+@pytest.mark.parametrize("kind", [np.ndarray, list])
+def test_rows_without_names(mixed, kind):
+    X, y = mixed
+    X = X[["size", "colour", "moment", "flag"]].astype(object).to_numpy()
+    model = quick(preprocessor="auto").fit(X, y)
+    small = model.compact()
+    rows = X if kind is np.ndarray else X.tolist()
+    assert_same(small, model, rows)
+    with pytest.raises(ValueError, match="Reshape your data"):
+        small.predict(rows[0])
+    with pytest.raises(ValueError, match="Column None of X must hold numbers"):
+        small.predict([["large", *rows[0][1:]]])
