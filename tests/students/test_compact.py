@@ -185,8 +185,11 @@ def test_it_is_never_fitted(binary):
         small.fit(X, y)
     with pytest.raises(TypeError, match="cannot be fitted"):
         make_pipeline(StandardScaler(), small).fit(X, y)
+    for rows in (X, {"a": 1}):
+        with pytest.raises(NotFittedError):
+            CompactClassifier().predict(rows)
     with pytest.raises(NotFittedError):
-        CompactClassifier().predict(X)
+        CompactClassifier().save("nowhere")
     scores = cross_val_score(FrozenEstimator(small), X, y)
     assert len(scores) == 5
     assert "CompactClassifier" in small._repr_html_()
