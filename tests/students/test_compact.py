@@ -1,6 +1,7 @@
 """What ships predicts what was trained, without what trained it."""
 
 import copy
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -139,6 +140,18 @@ def test_scaling_that_the_first_layer_does(binary):
     model.set_params(preprocessor="auto").fit(X, y)
     X[0, 0] = np.nan
     assert_same(model.compact(), model, X)
+
+
+def test_a_missing_number_is_no_reason_to_warn_of_names(binary):
+    X, y = binary
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    model = quick(preprocessor="auto").fit(frame, y)
+    frame.loc[0, "a"] = np.nan
+    small = model.compact()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert_same(small, model, frame)
+        small.predict({**frame.iloc[1].to_dict(), "b": None})
 
 
 def test_a_preprocessor_of_the_users_ships_as_it_is(mixed):
