@@ -63,16 +63,18 @@ function readModel(buffer) {
       coef: tensor(`coef.${n}`),
       intercept: tensor(`intercept.${n}`),
       scale: `scale.${n}` in parts ? tensor(`scale.${n}`) : null,
+      inputScale: `input_scale.${n}` in parts ? tensor(`input_scale.${n}`) : null,
     });
   const predictProba = (row) => {
     const values = Array.isArray(row) ? row : header.feature_names.map((name) => row[name]);
     if (values.length !== header.n_features)
       throw new Error(`The model takes ${header.n_features} features. Got ${values.length}.`);
     let x = networkRow(values, header.columns, header.scaling_in_first_layer);
-    layers.forEach(({ coef, intercept, scale }, n) => {
+    layers.forEach(({ coef, intercept, scale, inputScale }, n) => {
       const width = intercept.length, sums = new Float64Array(width);
       x.forEach((value, i) => {
-        for (let j = 0; j < width; j++) sums[j] += Math.fround(value) * coef[i * width + j];
+        const input = Math.fround(value) * (inputScale ? inputScale[i] : 1);
+        for (let j = 0; j < width; j++) sums[j] += input * coef[i * width + j];
       });
       x = Array.from(sums, (sum, j) => (scale ? sum * scale[j] : sum) + intercept[j]);
       if (n < layers.length - 1) x = x.map((value) => Math.max(value, 0));
