@@ -1,5 +1,6 @@
 """What students of several sizes are worth, beside their teacher and baselines."""
 
+from inspect import signature
 from numbers import Integral, Real
 
 import numpy as np
@@ -59,7 +60,8 @@ def distillation_curve(
         stratified ones.
     scoring : str, callable or None, default="neg_log_loss"
         What to score with: the name of a scorer, or a callable
-        ``scorer(estimator, X, y)``. None is the accuracy.
+        ``scorer(estimator, X, y)``, which takes `sample_weight` as well if that is
+        given. None is the accuracy.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows, for the model and the scores. Steps before the model do
         not get them.
@@ -136,11 +138,7 @@ def distillation_curve(
     """
     steps, last = _checked_parts(model)
     sizes = _checked_sizes(hidden_layer_sizes)
-    if not (scoring is None or isinstance(scoring, str) or callable(scoring)):
-        raise ValueError(
-            "The 'scoring' parameter of distillation_curve must be the name of a "
-            f"scorer, a callable or None. Got {scoring!r}."
-        )
+    _check_scoring(scoring, sample_weight)
     scorer = CurveScorer(check_scoring(last, scoring))
     X, y, sample_weight, groups = indexable(X, y, sample_weight, groups)
     splits = list(check_cv(cv, y, classifier=True).split(X, y, groups))
@@ -262,6 +260,23 @@ def standard_error(scores):
     if n_folds < 2:
         return np.full(scores.shape[:-1], np.nan)
     return scores.std(axis=-1, ddof=1) / np.sqrt(n_folds)
+
+
+def _check_scoring(scoring, sample_weight):
+    """Raise if `scoring` is nothing to score with, or takes no weights."""
+    if not (scoring is None or isinstance(scoring, str) or callable(scoring)):
+        raise ValueError(
+            "The 'scoring' parameter of distillation_curve must be the name of a "
+            f"scorer, a callable or None. Got {scoring!r}."
+        )
+    if sample_weight is None or not callable(scoring):
+        return
+    taken = signature(scoring).parameters.values()
+    if not any(p.name == "sample_weight" or p.kind == p.VAR_KEYWORD for p in taken):
+        raise ValueError(
+            "The 'scoring' parameter of distillation_curve must take sample_weight "
+            f"when that is given. Got {scoring!r}."
+        )
 
 
 def _checked_tolerance(tolerance, scores):

@@ -146,8 +146,10 @@ class CurveScorer:
         self.of_teachers = {}
         self.teacher = None
 
-    def __call__(self, student, X, y, **params):
+    def __call__(self, student, X, y, sample_weight=None):
         """Return the scores by `NAMES`."""
+        # GridSearchCV looks for the parameter. Not all scorers have it.
+        params = {} if sample_weight is None else {"sample_weight": sample_weight}
         score = self.scorer(student, X, y, **params)
         # The baseline has no teacher. Not NaN, which GridSearchCV would warn of.
         of_teacher = score

@@ -239,9 +239,9 @@ class TradeoffDisplay:
         TradeoffDisplay
             Itself.
         """
-        table = self.frame(against=against).sort_values(against)
         import matplotlib.pyplot as plt
 
+        table = self.frame(against=against).sort_values(against)
         if ax is None:
             _, ax = plt.subplots(layout="constrained")
         ax.clear()
@@ -342,7 +342,8 @@ def _draw_legend(ax):
     """Put the legend above the axes, where it hides nothing, the student first."""
     handles, names = ax.get_legend_handles_labels()
     by_name = dict(zip(names, handles, strict=True))
-    order = ["student", "on labels alone", "teacher", "Pareto front"]
+    last = ["on labels alone", "teacher", "Pareto front"]
+    order = [name for name in names if name not in last] + last
     ax.legend(
         [by_name[name] for name in order],
         order,
