@@ -50,7 +50,7 @@ def boxes(display):
 
 def points_of(container):
     line = container.lines[0]
-    return line.get_xdata(), line.get_ydata()
+    return line.get_xdata(orig=False), line.get_ydata(orig=False)
 
 
 def names_below(display):
@@ -72,7 +72,7 @@ def test_points_are_the_means_by_cost(curve, against, negate):
     label = "log_loss\n(lower is better)" if negate else "neg_log_loss\n(higher is"
     assert display.ax_.get_ylabel().startswith(label)
     teacher = [line for line in display.ax_.lines if line.get_label() == "teacher"]
-    assert teacher[0].get_xdata() == [curve[f"teacher_{against}"]]
+    np.testing.assert_array_equal(teacher[0].get_xdata(), [curve[f"teacher_{against}"]])
     np.testing.assert_allclose(
         teacher[0].get_ydata(), [sign * curve.teacher_scores.mean()]
     )
