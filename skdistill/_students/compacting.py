@@ -120,6 +120,9 @@ def compact(model):
     )
 
 
+compact.__module__ = "skdistill"  # where it is pickled from
+
+
 def _compacted(estimator):
     """Return a compact copy of a fitted `DistilledClassifier`."""
     model = CompactClassifier()
