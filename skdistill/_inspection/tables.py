@@ -153,6 +153,12 @@ def with_rare_classes(X, y, policy, *, max_rows, target="y"):
             "--rare-classes drop or merge"
         )
     is_rare = np.isin(y, rare)
+    if policy == "merge" and is_rare.sum() * n_rows < MIN_PER_CLASS * len(y):
+        raise InputError(
+            f"the rare classes have {is_rare.sum():,} of {len(y):,} rows together, too "
+            f"few to split {n_rows:,}: a class needs {MIN_PER_CLASS} among those; try "
+            "--rare-classes drop"
+        )
     named = ", ".join(map(repr, rare[:5])) + ", ..." * (len(rare) > 5)
     n_classes = f"{len(rare)} rare class" + "es" * (len(rare) > 1)
     if policy == "drop":
