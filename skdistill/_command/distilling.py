@@ -1,6 +1,7 @@
 """`distill`: a table in, a small model out, with what it is worth."""
 
 import sys
+import warnings
 from collections import namedtuple
 
 from sklearn.base import clone
@@ -41,7 +42,10 @@ def distill_table(options):
         ),
         flush=True,
     )
-    models = fitted_models(options, X_train, y_train)
+    with warnings.catch_warnings():
+        # The table of the columns has said it.
+        warnings.filterwarnings("ignore", message="TablePreprocessor leaves out")
+        models = fitted_models(options, X_train, y_train)
     names = {"baseline": MODELS["baseline"], "distilled": MODELS["distilled"]}
     names |= {"ensemble": "teacher"} | experiment.others_beside(options.teacher)
     repeat = experiment.score_repeat(options.seed, X_test, y_test, models, names, True)
