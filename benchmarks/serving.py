@@ -141,6 +141,7 @@ def main():
     light = parser.parse_args().light
     with tempfile.TemporaryDirectory() as folder:
         models(folder)
+        kilobytes = Path(f"{folder}/model.safetensors").stat().st_size / 1000
         light = light or light_environment(f"{folder}/venv")
         seconds, memory = measured(starts(folder, light))
     sizes = {"without torch": closure(LIGHT), "with torch": closure(HEAVY)}
@@ -160,9 +161,9 @@ def main():
     write(
         "serving",
         "Serving: size, cold start, memory",
-        "What the packages have installed, without compiled bytecode; skdistill itself "
-        "is below 1 MB, and the model 17 kB. This torch is the one for CPUs: those with "
-        "a GPU's libraries take gigabytes.",
+        "What the packages have installed, without compiled bytecode. skdistill itself "
+        f"is below 1 MB, and the model has {kilobytes:.0f} kB. This torch is the one for "
+        "CPUs: those with a GPU's libraries take gigabytes.",
         table(["environment", "MB", "packages"], installed),
         "From the start of the process to its end, with one answer to one row of 20 "
         f"numbers in between: the median of {N_ROUNDS} starts of each, in turn, with "
