@@ -162,8 +162,8 @@ def main():
         "serving",
         "Serving: size, cold start, memory",
         "What the packages have installed, without compiled bytecode. skdistill itself "
-        f"is below 1 MB, and the model has {kilobytes:.0f} kB. This torch is the one for "
-        "CPUs: those with a GPU's libraries take gigabytes.",
+        f"is below 1 MB, and the model has {kilobytes:.0f} kB. This torch is the one "
+        "for CPUs: those with a GPU's libraries take gigabytes.",
         table(["environment", "MB", "packages"], installed),
         "From the start of the process to its end, with one answer to one row of 20 "
         f"numbers in between: the median of {N_ROUNDS} starts of each, in turn, with "

@@ -17,7 +17,11 @@ SERVICE = Path(__file__).parents[2] / "docs" / "guide" / "service.py"
 
 WITHOUT_TORCH = """
 import runpy, sys
-sys.modules["torch"] = sys.modules["skorch"] = None
+class Missing:
+    def find_spec(self, name, *args):
+        if name.split(".")[0] in ("torch", "skorch", "pandas"):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Missing())
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
