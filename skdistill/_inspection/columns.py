@@ -32,7 +32,7 @@ _ID_NAME = re.compile(r"(?:^|.*[^a-zA-Z])(?i:id|uuid|guid|key)|.*[a-z](?:Id|ID)"
 MOST_LINES = 40
 """Columns beyond which those that are alike share a line."""
 
-NAME_WIDTH, HOLDS_WIDTH, DONE_WIDTH = 26, 27, 45
+NAME_WIDTH, HOLDS_WIDTH, DONE_WIDTH = 25, 26, 45
 
 Column = namedtuple("Column", "name holds done")
 """A line on a column: what it holds, and what was done to it, in words."""

@@ -18,9 +18,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
-from tqdm import tqdm
 
 from skdistill._inspection.estimates import MODELS, OTHERS
+from skdistill._inspection.fits_bar import FitsBar
 from skdistill._inspection.teachers import teacher_of
 from skdistill._preprocessing import TablePreprocessor
 
@@ -101,13 +101,7 @@ def heading(splits, plan):
 
 def run_repeats(splits, seeds, plan, *, is_table=False):
     """Run one repeat per split, under a progress bar, and return them."""
-    n_each = 2 * plan.n_students + len(others_beside(plan.teacher)) * is_table
-    if plan.teacher == "ensemble":
-        n_each += plan.n_teachers
-    with (
-        tqdm(total=len(seeds) * n_each, unit="fit", smoothing=0, disable=None) as bar,
-        warnings.catch_warnings(),
-    ):
+    with fits_bar(plan, len(seeds), is_table) as bar, warnings.catch_warnings():
         # The table of the columns has said it, once.
         warnings.filterwarnings("ignore", message="TablePreprocessor leaves out")
         return [
@@ -116,17 +110,30 @@ def run_repeats(splits, seeds, plan, *, is_table=False):
         ]
 
 
+def fits_bar(plan, n_repeats, is_table):
+    """Return the bar for all fits of a plan."""
+    n_each = {"baseline": plan.n_students, "distilled": plan.n_students}
+    guesses = {"baseline": 1, "distilled": 1, "linear": 0.1, "boosting": 1}
+    if plan.teacher == "ensemble":
+        n_each["ensemble"] = 1
+        guesses["ensemble"] = plan.n_teachers
+    else:
+        # It is fitted six times, beside networks that are blended with it.
+        guesses["distilled"] = 12
+    if is_table:
+        n_each |= dict.fromkeys(others_beside(plan.teacher), 1)
+    return FitsBar({kind: n * n_repeats for kind, n in n_each.items()}, guesses)
+
+
 def run_repeat(split, seed, plan, bar, is_table):
     """Fit baselines, teacher, distilled students and others on one split, and score."""
     X, X_test, y, y_test = split
 
-    def fit(name, model, n_networks=1):
-        bar.set_description(f"seed {seed}, {name}")
+    def fit(kind, model):
         if not is_table:
             model = make_pipeline(StandardScaler(), model)
-        model.fit(X, y)
-        bar.update(n_networks)
-        return model
+        with bar.fitting(kind, f"seed {seed}, {kind}"):
+            return model.fit(X, y)
 
     def fit_students(name, **params):
         states = range(plan.n_students)
@@ -140,7 +147,7 @@ def run_repeat(split, seed, plan, bar, is_table):
     if plan.teacher == "ensemble":
         teacher = planned_model(plan, is_table=is_table).teacher
         teacher.set_params(random_state=seed)
-        ensemble = fit("teachers", teacher, plan.n_teachers)
+        ensemble = fit("ensemble", teacher)
         frozen = FrozenEstimator(_last(ensemble))
         models["distilled"] = fit_students("distilled", teacher=frozen)
         models |= {"single": singles_of(ensemble), "ensemble": [ensemble]}
@@ -152,7 +159,7 @@ def run_repeat(split, seed, plan, bar, is_table):
     if is_table:
         others = others_beside(plan.teacher)
         names |= others
-        models |= {name: [fit(others[name], other(name, seed))] for name in others}
+        models |= {name: [fit(name, other(name, seed))] for name in others}
     return score_repeat(seed, X_test, y_test, models, names, is_table)
 
 

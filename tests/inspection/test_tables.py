@@ -4,7 +4,7 @@ import pytest
 
 from skdistill._inspection.errors import InputError
 from skdistill._inspection.experiment import REFERENCE
-from skdistill._inspection.tables import load_table, table_splits
+from skdistill._inspection.tables import load_table, table_splits, with_rare_classes
 
 
 def write_table(folder, labels):
@@ -97,3 +97,66 @@ def test_many_numbers_are_classes_where_each_has_enough_rows():
     y = np.repeat(np.arange(100), 6)
     (split,) = table_splits(np.zeros((600, 1)), y, [0], REFERENCE, "price")
     assert len(set(split[2])) == 100
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_the_header_tells_what_separates_columns(separator, tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text(f'"a, b"{separator}y\n"1,5"{separator}p\n"2,5"{separator}q\n')
+    X, y, _ = load_table(path, "y")
+    assert X.columns.tolist() == ["a, b"]
+    assert y.tolist() == ["p", "q"]
+
+
+def test_a_parquet_table(tmp_path):
+    pytest.importorskip("pyarrow")
+    path = tmp_path / "table.parquet"
+    table = pd.DataFrame({"code": ["01", "02", "03"], "y": [1.0, None, 2.0]})
+    table.to_parquet(path)
+    X, y, note = load_table(path, "y")
+    assert X["code"].tolist() == ["01", "03"]
+    assert y.tolist() == [1, 2]
+    assert "Dropped 1 of 3 rows" in note
+
+
+def with_rare(*labels):
+    """Return 30 labels, the given ones among them."""
+    y = np.array([*labels, *(["a", "b"] * 15)[len(labels) :]], dtype=object)
+    return pd.DataFrame({"x": np.arange(30)}), y
+
+
+def test_rare_classes_are_dropped():
+    X, y = with_rare("r", "r", "s")
+    X, y, note = with_rare_classes(X, y, "drop", max_rows=30)
+    assert note == "Dropped 3 of 30 rows, of 2 rare classes: 'r', 's'."
+    assert {*y} == {"a", "b"}
+    assert X["x"].tolist() == [*range(3, 30)]
+
+
+def test_rare_classes_are_merged_if_they_are_enough_together():
+    X, y = with_rare(*"rrrssst")
+    merged, labels, note = with_rare_classes(X, y, "merge", max_rows=30)
+    assert note == "Merged 3 rare classes, 7 rows, into 'other': 'r', 's', 't'."
+    assert labels.tolist() == ["other"] * 7 + y[7:].tolist()
+    assert y[0] == "r"
+    assert len(merged) == 30
+    with pytest.raises(InputError, match="the rare classes have 7 of 30 rows together"):
+        with_rare_classes(X, y, "merge", max_rows=20)
+
+
+def test_merged_numbers_become_text():
+    X, _ = with_rare()
+    y = np.array([7] * 3 + [8] * 3 + [1, 2] * 12)
+    _, y, _ = with_rare_classes(X, y, "merge", max_rows=30)
+    assert {*y} == {"other", "1", "2"}
+
+
+def test_classes_that_are_not_rare_are_left_alone():
+    X, y = with_rare()
+    assert with_rare_classes(X, y, "drop", max_rows=30) == (X, y, "")
+
+
+def test_no_option_makes_classes_of_a_continuous_target():
+    X, _ = with_rare()
+    with pytest.raises(InputError, match="looks like a target for regression"):
+        with_rare_classes(X, np.linspace(0, 1, 30), "drop", max_rows=30)
