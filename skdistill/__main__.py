@@ -8,6 +8,7 @@ every figure has a 95 % interval.
 import argparse
 import json
 import math
+import os
 import sys
 from pathlib import Path
 
@@ -21,8 +22,8 @@ commands, each with a --help of its own:
   {PROGRAM} predict   predict the rows of a file with such a model, without torch
   {PROGRAM} show      say what is in such a file
 
-It exits with 0, with 2 if something is wrong with what was given, and with 130 if it
-was interrupted.
+It exits with 0, with 2 if something is wrong with what was given, with 130 if it was
+interrupted, and with 1 if nobody reads what it prints.
 """
 
 
@@ -227,6 +228,11 @@ def main(argv=None):
     try:
         with plain_warnings():
             command(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads has had enough, as `head` has. Python would flush once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except InputError as error:
         complain(f"error: {error}")
         return 2

@@ -348,6 +348,18 @@ def test_an_unknown_command_is_an_error(capsys):
     assert "no command 'predikt'; there are distill, predict, show, and --help" in error
 
 
+def test_whoever_reads_may_stop(folder):
+    command = [sys.executable, "-m", "skdistill", "show", "--json"]
+    with subprocess.Popen(
+        [*command, str(folder / "model.safetensors")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
+
+
 @pytest.mark.parametrize("command", ["distill", "predict", "show"])
 def test_each_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as caught:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
+from skdistill._inspection.columns import numbers_of_text
 from skdistill._inspection.errors import InputError
 from skdistill._values import text_of
 
@@ -79,7 +80,8 @@ def load_table(path, target):
     except ImportError as error:
         raise InputError(NO_PARQUET) from error
     except Exception as error:
-        raise InputError(f"cannot read {path}: {error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot read {path}: {why}") from error
     if target not in table.columns:
         raise no_column(target, path, list(table.columns))
     y = table.pop(target)
@@ -185,5 +187,5 @@ def table_splits(X, y, seeds, plan, target="y"):
 
 def looks_like_regression(classes, n_rows):
     """Return whether the classes are numbers, and too many for names of classes."""
-    numeric = pd.to_numeric(pd.Series(classes), errors="coerce").notna().all()
-    return numeric and len(classes) > min(MANY_CLASSES, n_rows / 2)
+    _, wrong = numbers_of_text(pd.Series(classes, dtype=object))
+    return not wrong.any() and len(classes) > min(MANY_CLASSES, n_rows / 2)

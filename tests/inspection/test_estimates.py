@@ -150,7 +150,7 @@ def repeats_with(**shifts):
         ((5, 0), "is more accurate,\nand its log-loss is about the same."),
         (
             (5, -0.2),
-            "is more accurate,\nand its log-loss is higher.\nIts probabilities are worse",
+            "its log-loss is higher.\nIts probabilities are worse: try a lower --temp",
         ),
         ((0, 0), "log-loss is about the same.\nDistillation did not help here: try"),
         (

@@ -78,6 +78,10 @@ def test_an_infinite_number_among_the_labels_is_an_error(tmp_path):
             np.array([f"{number}.5" for number in range(30)], dtype=object),
             "column 'price' looks like .* 30 different numbers in 30 rows",
         ),
+        (
+            np.array([f"${number},000.50" for number in range(30)], dtype=object),
+            "column 'price' looks like .* 30 different numbers in 30 rows",
+        ),
         (np.arange(8), "column 'price' looks like .* 8 different numbers in 8 rows"),
         (np.repeat([1, 390], [50, 2]), "^class 390 of the target has 2 of 52 rows"),
         (np.repeat([True, False], [50, 2]), "^class False of the target has 2 of"),
