@@ -10,6 +10,9 @@ from tqdm import tqdm
 INTERVAL = 1.0
 """Seconds between two states of the bar."""
 
+UNKNOWN = "{desc}{elapsed} gone"
+KNOWN = "{l_bar}{bar}| {elapsed} gone, {remaining} left"
+
 
 class FitsBar:
     """A bar that moves while a fit runs, and knows how long each kind takes.
@@ -36,10 +39,7 @@ class FitsBar:
 
     def __enter__(self):
         self._start, self._done = self._clock(), threading.Event()
-        self._bar = tqdm(
-            disable=self._disable,
-            bar_format="{l_bar}{bar}| {elapsed} gone, {remaining} left",
-        )
+        self._bar = tqdm(disable=self._disable, bar_format=UNKNOWN)
         self._thread = threading.Thread(target=self._keep_moving, daemon=True)
         if not self._bar.disable:
             self._thread.start()
@@ -87,8 +87,13 @@ class FitsBar:
 
     def _keep_moving(self):
         while not self._done.wait(INTERVAL):
-            left = self.seconds_left()
-            # In seconds, so that what tqdm makes of its speed is the time left.
-            self._bar.n = self._clock() - self._start
-            self._bar.total = None if left is None else self._bar.n + left
-            self._bar.refresh()
+            self._show()
+        self._show()
+
+    def _show(self):
+        left = self.seconds_left()
+        # In seconds, so that what tqdm makes of its speed is the time left.
+        self._bar.n = self._clock() - self._start
+        self._bar.total = None if left is None else self._bar.n + left
+        self._bar.bar_format = UNKNOWN if left is None else KNOWN
+        self._bar.refresh()
