@@ -1,5 +1,6 @@
 import re
 import sys
+import threading
 
 import pytest
 
@@ -43,11 +44,14 @@ def test_the_bar_moves_while_a_fit_runs(clock, capsys, monkeypatch):
         with bar.fitting("small", "first"):
             clock.now += 60
         with bar.fitting("small", "second"):
-            moved = bar._bar.refresh
-            calls = []
-            monkeypatch.setattr(bar._bar, "refresh", lambda: calls.append(moved()))
-            while len(calls) < 3:
-                assert bar._thread.is_alive()
+            refresh, has_moved = bar._bar.refresh, threading.Event()
+
+            def moved():
+                refresh()
+                has_moved.set()
+
+            monkeypatch.setattr(bar._bar, "refresh", moved)
+            assert has_moved.wait(60)
             assert bar._bar.total == 120
             assert bar._bar.n == 60
     assert not bar._thread.is_alive()
