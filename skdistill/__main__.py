@@ -134,6 +134,7 @@ def distill(arguments):
         default="float32",
         help="how weights are stored (float32)",
     )
+    add("--report", metavar="FILE", type=Path, help="a page of HTML on what it costs")
     add("--seed", type=int, default=0, help="of training, and of what is held out (0)")
     options = parser.parse_args(arguments)
     check_teaching(options)

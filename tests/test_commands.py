@@ -96,7 +96,9 @@ def test_distill_says_what_it_did_and_what_the_model_is_worth(
     monkeypatch.setattr("skdistill._training.budget.MAX_EPOCHS", 3)
     (tmp_path / "table.csv").write_bytes((folder / "table.csv").read_bytes())
     options = ["--teacher", "forest", "--rare-classes", "drop", "--dtype", "float16"]
+    options += ["--report", str(tmp_path / "report.html")]
     assert distill(tmp_path, *options) == 0
+    assert "<html" in (tmp_path / "report.html").read_text(encoding="utf-8")
     out, err = capsys.readouterr()
     assert "leaves out" not in err
     assert max(len(line) for line in out.splitlines() if "saved" not in line) <= 100

@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from skdistill._command.experimenting import check_teacher, read_table
-from skdistill._command.files import check_output
+from skdistill._command.files import check_output, replacing
 from skdistill._command.screen import wrapped
 from skdistill._inspection import experiment
 from skdistill._inspection.estimates import (
@@ -30,6 +30,8 @@ def distill_table(options):
     It is worth what it scores on a fifth of the rows, which nothing was fitted on.
     """
     check_output(options.output, "--output", options.data)
+    if options.report is not None:
+        check_output(options.report, "--report", options.data)
     X, y = read_table(options, sys.maxsize)
     (split,) = table_splits(X, y, [options.seed], Rows(), options.target)
     X_train, X_test, y_train, y_test = split
@@ -64,6 +66,20 @@ def distill_table(options):
     print(score_table([repeat]).to_string(), end="\n\n")
     print(wrapped("\n".join(verdict([repeat]))), end="\n\n")
     print(f"saved {options.output}: {options.output.stat().st_size:,} bytes")
+    if options.report is not None:
+        write_report(options.report, models, X_test, y_test)
+
+
+def write_report(path, models, X, y):
+    """Write the page on what a student costs."""
+    from skdistill._inspection.report import DistillationReport
+
+    report = DistillationReport.from_estimator(
+        models["distilled"][0], X, y, baseline=models["baseline"][0]
+    )
+    with replacing(path) as part:
+        report.to_html(part)
+    print(f"saved {path}")
 
 
 def fitted_models(options, X, y):
