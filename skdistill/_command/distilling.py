@@ -15,6 +15,7 @@ from skdistill._inspection.estimates import (
     ACCURACY,
     LOG_LOSS,
     MODELS,
+    OTHERS,
     score_table,
     verdict,
 )
@@ -75,7 +76,11 @@ def write_report(path, models, X, y):
     from skdistill._inspection.report import DistillationReport
 
     report = DistillationReport.from_estimator(
-        models["distilled"][0], X, y, baseline=models["baseline"][0]
+        models["distilled"][0],
+        X,
+        y,
+        baseline=models["baseline"][0],
+        reference={OTHERS[name]: models[name][0] for name in OTHERS if name in models},
     )
     with replacing(path) as part:
         report.to_html(part)
