@@ -8,9 +8,12 @@ if TYPE_CHECKING:
     from skdistill._distill import distill
     from skdistill._distilled import DistilledClassifier
     from skdistill._ensemble import EnsembleTeacher
+    from skdistill._inspection.curve import distillation_curve, smallest_within
     from skdistill._inspection.reliability_display import ReliabilityDisplay
     from skdistill._inspection.report import DistillationReport
     from skdistill._inspection.search_display import SearchDisplay
+    from skdistill._inspection.tradeoff_display import TradeoffDisplay
+    from skdistill._inspection.training_display import TrainingDisplay
     from skdistill._one_standard_error import one_standard_error
     from skdistill._preprocessing import TablePreprocessor
     from skdistill._reference import reference_recipe
@@ -44,10 +47,14 @@ _PUBLIC = {
     "SwapTransfer": "skdistill._targets.transfer",
     "TablePreprocessor": "skdistill._preprocessing",
     "TeacherModel": "skdistill._training.modules",
+    "TradeoffDisplay": "skdistill._inspection.tradeoff_display",
+    "TrainingDisplay": "skdistill._inspection.training_display",
     "compact": "skdistill._students.compacting",
     "distill": "skdistill._distill",
+    "distillation_curve": "skdistill._inspection.curve",
     "one_standard_error": "skdistill._one_standard_error",
     "reference_recipe": "skdistill._reference",
+    "smallest_within": "skdistill._inspection.curve",
 }
 
 # Written out, as type checkers do not run this.
@@ -67,10 +74,14 @@ __all__ = [
     "SwapTransfer",
     "TablePreprocessor",
     "TeacherModel",
+    "TradeoffDisplay",
+    "TrainingDisplay",
     "compact",
     "distill",
+    "distillation_curve",
     "one_standard_error",
     "reference_recipe",
+    "smallest_within",
 ]
 
 # Pickles name these, too.

@@ -41,6 +41,16 @@ def in_order(estimator, X):
     return X[list(names)]
 
 
+def _as_float32(X):
+    """Return rows as C-contiguous float32 that torch takes without a warning."""
+    if type(X) is np.ndarray and X.dtype == np.float32:
+        flags = X.flags
+        if flags.c_contiguous and flags.writeable:
+            return X
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.require(X, np.float32, ["C", "W"])
+
+
 def dense(estimator, rows):
     """Return what a preprocessor makes, as float32, or raise if networks cannot."""
     if sparse.issparse(rows):
@@ -106,7 +116,10 @@ class LogitsClassifierMixin:
 
     def _in_chunks(self, X, of_logits):
         X = self._checked_form(X)
-        shape = (_num_samples(X), len(self.classes_))
+        n_samples = _num_samples(X)
+        if n_samples == 1:  # For what is asked row by row, every microsecond counts.
+            return of_logits(self._logits(self._finite_rows(X)))
+        shape = (n_samples, len(self.classes_))
         out = np.empty(shape, dtype=np.float32)
         for chunk, values in self._chunks(X, of_logits):
             out[chunk] = values
@@ -140,11 +153,9 @@ class LogitsClassifierMixin:
     def _finite_rows(self, X):
         if vars(self).get("_row_preprocessor") is not None:
             return preprocessed(self, X)
-        with np.errstate(over="ignore", invalid="ignore"):
-            # What torch can take without a warning.
-            rows = np.require(X, np.float32, ["C", "W"])
-            total = np.add.reduce(rows, axis=None)
-        if not math.isfinite(total):
+        rows = _as_float32(X)
+        values = rows.ravel()
+        if not math.isfinite(np.vdot(values, values)):
             # Finite values may add up to infinity: scikit-learn decides.
             rows = validate_data(self, filled(self, X), dtype=np.float32, reset=False)
         return rows

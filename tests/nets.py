@@ -12,6 +12,7 @@ from skorch import NeuralNetClassifier
 from torch import nn
 
 from skdistill import (
+    CompactClassifier,
     DistilledClassifier,
     DistilledClassifierCV,
     EnsembleTeacher,
@@ -152,3 +153,18 @@ def user_net(module=LogitModule, **params):
     """Return a net that a user might bring, for 6 features and 2 classes."""
     sizes = {"module__n_features": 6, "module__n_classes": 2}
     return small_net(module, **{**sizes, **params})
+
+
+class Compacted(CompactClassifier):
+    """Trains a student and becomes its compact copy, for checks that fit."""
+
+    __module__ = "tests.nets"
+
+    def fit(self, X, y, sample_weight=None):
+        settings = {"hidden_layer_sizes": (16,), "max_epochs": 12, "lr": 0.02}
+        model = DistilledClassifier(alpha=0.0, random_state=0, **settings)
+        vars(self).update(vars(model.fit(X, y, sample_weight).compact()))
+        return self
+
+    def __sklearn_clone__(self):
+        return type(self)()

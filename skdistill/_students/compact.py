@@ -95,13 +95,12 @@ class CompactClassifier(
     def _logits(self, X):
         if self.student_ is not None:
             return classifier_logits(self.student_, X, len(self.classes_))
-        *hidden, last = zip(self.coefs_, self.intercepts_, strict=True)
-        for coef, intercept in hidden:
-            X = X @ coef
-            X += intercept
-            np.maximum(X, 0, out=X)
-        X = X @ last[0]
-        X += last[1]
+        last = len(self.coefs_) - 1
+        for place, coef in enumerate(self.coefs_):
+            X = np.dot(X, coef)  # For one row, faster than the @ that means the same.
+            X += self.intercepts_[place]
+            if place < last:
+                np.maximum(X, 0, out=X)
         return X
 
     def _checked_form(self, X):
@@ -158,7 +157,18 @@ class CompactClassifier(
 
         Examples
         --------
-        >>> small.save("model.safetensors")  # doctest: +SKIP
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from sklearn.datasets import load_iris
+        >>> from skdistill import CompactClassifier, DistilledClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> model = DistilledClassifier(alpha=0.0, max_epochs=20, random_state=0)
+        >>> small = model.fit(X, y).compact()
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder, "iris.safetensors")
+        ...     small.save(path, dtype="float16", metrics={"log_loss": 0.1})
+        ...     path.stat().st_size < 2 * 2_600 + 2_048  # weights, and little more
+        True
         """
         save_model(self, path, dtype, metrics)
 
@@ -187,7 +197,18 @@ class CompactClassifier(
 
         Examples
         --------
-        >>> CompactClassifier.load("model.safetensors")  # doctest: +SKIP
-        CompactClassifier()
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from sklearn.datasets import load_iris
+        >>> from skdistill import CompactClassifier, DistilledClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> model = DistilledClassifier(alpha=0.0, max_epochs=20, random_state=0)
+        >>> small = model.fit(X, y).compact()
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder, "iris.safetensors")
+        ...     small.save(path)
+        ...     again = CompactClassifier.load(path)
+        >>> bool((again.predict_proba(X) == small.predict_proba(X)).all())
+        True
         """
         return load_model(cls, path)

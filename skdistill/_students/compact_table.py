@@ -19,6 +19,15 @@ TO_TEXT = {
     "category": text_of,
     "boolean": lambda value: {0.0: "False", 1.0: "True"}.get(number_of(value)),
 }
+_DAY = np.timedelta64(1, "D")
+_OF_DTYPES = {
+    **{("number", kind): lambda values: values.astype(np.float64) for kind in "biuf"},
+    ("date", "M"): lambda values: (
+        (values.astype("M8[us]") - np.datetime64(0, "us")) / _DAY
+    ),
+    ("duration", "m"): lambda values: values.astype("m8[us]") / _DAY,
+}
+"""What converts a column at once, by its kind and the kind of its dtype."""
 
 
 class CompactPreprocessor:
@@ -45,6 +54,9 @@ class CompactPreprocessor:
 
     def __init__(self, columns):
         self.columns = columns
+
+    def __repr__(self):
+        return f"{type(self).__name__}(<{len(self.columns)} columns>)"
 
     @classmethod
     def of(cls, preprocessor):
@@ -123,19 +135,22 @@ class CompactPreprocessor:
 
 
 def _columns_of(X):
-    """Yield the columns of a table as arrays."""
-    if isinstance(X, np.ndarray):
-        yield from X.T
-        return
-    for name in X.columns:
-        yield X[name].to_numpy()
+    """Return the columns of a table as arrays."""
+    if hasattr(X, "get_columns"):  # of polars
+        return [column.to_numpy() for column in X.get_columns()]
+    if hasattr(X, "iloc"):
+        return [X.iloc[:, j].to_numpy() for j in range(X.shape[1])]
+    values = np.asarray(X)
+    # Numbers beside text in a list have become text.
+    return (np.asarray(X, dtype=object) if values.dtype.kind in "US" else values).T
 
 
 def _converted(values, column, functions, missing, dtype):
     """Return an array of values as the function for its kind makes them."""
     convert, kind = functions[column["kind"]], column["kind"]
-    if kind == "number" and values.dtype.kind in "biuf":
-        return values.astype(np.float64)
+    whole = _OF_DTYPES.get((kind, values.dtype.kind))
+    if whole is not None:
+        return whole(values)
     out = np.full(len(values), missing, dtype=dtype)
     for i, value in enumerate(values):
         if is_missing(value):

@@ -120,6 +120,9 @@ def compact(model):
     )
 
 
+compact.__module__ = "skdistill"  # where it is pickled from
+
+
 def _compacted(estimator):
     """Return a compact copy of a fitted `DistilledClassifier`."""
     model = CompactClassifier()
@@ -163,7 +166,7 @@ def _layers(net):
 
 
 def _array(values):
-    return np.array(values.detach(), dtype=np.float32, order="C")
+    return values.detach().numpy().astype(np.float32, order="C", copy=True)
 
 
 def _leaves(module):

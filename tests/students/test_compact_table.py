@@ -1,0 +1,88 @@
+"""A table's columns are taken as `TablePreprocessor` takes them, without pandas."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.students.small import assert_same, quick
+
+
+@pytest.mark.parametrize("convert", [None, "records", "reversed", "objects", "polars"])
+def test_a_table_of_all_kinds(mixed, convert):
+    X, y = mixed
+    model = quick(preprocessor="auto", max_epochs=30).fit(X, y)
+    small = model.compact()
+    proba = model.predict_proba(X)
+    assert_same(small, model, X)
+    rows = X
+    if convert == "records":
+        rows = X.astype(object).to_dict("records")
+        rows[0]["moment"] = rows[0]["moment"].isoformat()
+        rows[0]["zoned"] = rows[0]["zoned"].isoformat()
+        rows[0]["day"] = str(rows[0]["day"])
+        rows[0]["age"] = rows[0]["age"].days
+        one = small.predict_proba({**rows[3], "further": "ignored"})
+        np.testing.assert_allclose(one, proba[3:4], rtol=1e-5)
+    elif convert == "reversed":
+        rows = X[[*X.columns[::-1]]]
+    elif convert == "objects":
+        with pytest.warns(UserWarning, match="does not have valid feature names"):
+            small.predict(X.to_numpy(dtype=object))
+        return
+    elif convert == "polars":
+        polars = pytest.importorskip("polars")
+        rows = polars.DataFrame(
+            {
+                name: values.astype(object).where(values.notna(), None).tolist()
+                for name, values in X.items()
+                if name not in ("zoned",)
+            },
+            strict=False,
+        )
+        X = X.drop(columns="zoned")
+        model = quick(preprocessor="auto", max_epochs=30).fit(X, y)
+        small, proba = model.compact(), model.predict_proba(X)
+    np.testing.assert_allclose(small.predict_proba(rows), proba, rtol=1e-5)
+
+
+def test_new_values_are_taken_as_the_estimator_takes_them(mixed):
+    X, y = mixed
+    model = quick(preprocessor="auto").fit(X, y)
+    new = X.head(4).copy()
+    new["colour"] = ["unheard of", None, "red", "rare"]
+    new["size"] = [np.nan, 1e6, -5, 0]
+    new["flag"] = [True, False, True, True]
+    new["age"] = pd.Series(pd.NaT, new.index, dtype="timedelta64[ns]")
+    assert_same(model.compact(), model, new)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("size", "large", "Column 'size' of X must hold numbers"),
+        ("size", np.inf, "infinity"),
+        ("moment", "not a date", "Column 'moment' of X must hold dates"),
+        ("moment", 3.5, "Column 'moment' of X must hold dates"),
+        ("flag", "yes", "Column 'flag' of X must hold booleans"),
+    ],
+)
+def test_values_of_another_kind_are_refused(mixed, name, value, message):
+    X, y = mixed
+    small = quick(preprocessor="auto").fit(X, y).compact()
+    row = {**X.astype(object).iloc[0].to_dict(), name: value}
+    with pytest.raises(ValueError, match=message):
+        small.predict(row)
+
+
+@pytest.mark.parametrize("kind", [np.ndarray, list])
+def test_rows_without_names(mixed, kind):
+    X, y = mixed
+    X = X[["size", "colour", "moment", "flag"]].astype(object).to_numpy()
+    model = quick(preprocessor="auto").fit(X, y)
+    small = model.compact()
+    rows = X if kind is np.ndarray else X.tolist()
+    assert_same(small, model, rows)
+    with pytest.raises(ValueError, match="Reshape your data"):
+        small.predict(rows[0])
+    with pytest.raises(ValueError, match="Column None of X must hold numbers"):
+        small.predict([["large", *rows[0][1:]]])

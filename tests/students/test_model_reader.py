@@ -1,0 +1,101 @@
+"""The reader in JavaScript says what Python does."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.students.small import quick
+
+READER = Path(__file__).parents[2] / "docs" / "model_reader.js"
+NODE = shutil.which("node")
+
+pytestmark = [
+    pytest.mark.skipif(not READER.exists(), reason="the docs are in clones only"),
+    pytest.mark.skipif(NODE is None, reason="node is not installed"),
+]
+
+
+def in_node(path, rows, call="predictProba"):
+    """Return what the reader says of some rows."""
+    code = f"""
+const {{ readModel }} = require({json.dumps(str(READER))});
+const data = require("fs").readFileSync({json.dumps(str(path))});
+const model = readModel(Uint8Array.from(data).buffer);
+const rows = JSON.parse(require("fs").readFileSync(0));
+const ask = (row) => {{
+  try {{ return model.{call}(row); }} catch (error) {{ return error.message; }}
+}};
+console.log(JSON.stringify(rows.map(ask)));
+"""
+    done = subprocess.run(
+        [NODE, "-e", code],
+        input=json.dumps(rows),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int8"])
+def test_numbers(blobs, tmp_path, dtype):
+    X, y = blobs
+    small = quick(hidden_layer_sizes=(16, 8)).fit(X, y).compact()
+    path = tmp_path / "model"
+    small.save(path, dtype=dtype)
+    again = type(small).load(path)
+    rows = X.tolist()
+    found = np.array(in_node(path, rows))
+    np.testing.assert_allclose(found, again.predict_proba(X), rtol=0, atol=1e-6)
+    assert in_node(path, rows, "predict") == again.predict(X).tolist()
+    assert in_node(path, [[1, 2], ["a", 0, 0, 0], [None, 0, 0, 0]]) == [
+        "The model takes 4 features. Got 2.",
+        "a is no number",
+        "null is no number",
+    ]
+
+
+def test_scaling_in_the_first_layer(blobs, tmp_path):
+    X, y = blobs
+    small = quick(preprocessor="auto").fit(X * 9 + 4, y).compact()
+    path = tmp_path / "model"
+    small.save(path)
+    rows = [*X.tolist(), [None, 1, 2, 3]]
+    expected = small.predict_proba(np.array(rows, dtype=float))
+    np.testing.assert_allclose(in_node(path, rows), expected, rtol=0, atol=1e-6)
+
+
+def test_tables(mixed, tmp_path):
+    X, y = mixed
+    small = quick(preprocessor="auto", max_epochs=30).fit(X, y).compact()
+    path = tmp_path / "model"
+    small.save(path)
+    rows = X.astype(object).where(X.notna(), None).to_dict("records")
+    for row in rows:
+        for name in ("moment", "zoned", "day"):
+            row[name] = row[name] and row[name].isoformat()
+        row["age"] = row["age"].days
+    rows[0] |= {"colour": "never seen", "grade": None, "level": 1.0, "flag": 1}
+    expected = small.predict_proba(rows)
+    np.testing.assert_allclose(in_node(path, rows), expected, rtol=0, atol=1e-6)
+    bad = {"moment": "soon", "day": 3, "size": "7", "flag": "yes"}
+    assert in_node(path, [{**rows[2], name: value} for name, value in bad.items()]) == [
+        "soon is no date",
+        "3 is no date",
+        "7 is no number",
+        "yes is no boolean",
+    ]
+
+
+def test_newer_formats(blobs, tmp_path):
+    path = tmp_path / "model"
+    quick().fit(*blobs).compact().save(path)
+    data = path.read_bytes().replace(rb"\"format\": 1", rb"\"format\": 2")
+    path.write_bytes(data)
+    with pytest.raises(AssertionError, match="This reads format 1. Got 2"):
+        in_node(path, [])
