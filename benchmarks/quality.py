@@ -48,8 +48,7 @@ from skdistill._students.network import unfitted_student
 from skdistill._targets.logits import proba_to_logits
 from skdistill._targets.out_of_fold import fitted_weights, stratified_folds
 from skdistill._targets.teacher import taught
-from skdistill._teaching import NOISY
-from skdistill._training.budget import budget_of
+from skdistill._training.budget import NOISY, budget_of
 from skdistill._training.loss import UNLABELLED
 from skdistill._training.many_nets import Replica, train_stacked
 from skdistill._training.nets import net_logits
@@ -111,10 +110,11 @@ VARIANTS = [
     Variant("target_cv=None", "in sample"),
     Variant("target_cv=5", "out of fold"),
     *[Variant(f"temperature={t:g}", temperature=t) for t in (1.0, 5.0)],
-    *[Variant(f"alpha={a:g}", alpha=a) for a in (0.3, 0.7, 1.0)],
+    *[Variant(f"alpha={a:g}", alpha=a) for a in (0.3, 0.7, 0.9, 1.0)],
+    Variant("weight_decay=1 / n_samples", params=(("error", None),)),
     *[
         Variant(f"weight_decay={decay:g}", params=(("weight_decay", decay),))
-        for decay in (1e-3, 1e-2)
+        for decay in (1e-4, 1e-3, 1e-2)
     ],
     Variant("half the steps", params=(("steps", 0.5),)),
     Variant("double the steps", params=(("steps", 2),)),
@@ -237,9 +237,12 @@ def taught_by_all(split, X_made, seed):
 
 
 def targets_of(kind, teacher, said, peers, y):
-    """Return the logits that a student learns from, of its rows and of made ones."""
+    """Return the logits that a student learns from, of its rows and of made ones.
+
+    And the share of rows that are wrong out of fold, if the student knows.
+    """
     if kind == "raw":
-        return said.logits, said.made
+        return said.logits, said.made, None
     sources = [said]
     if kind != "calibrated" and teacher != "EnsembleTeacher":
         sources.append(peers)
@@ -248,10 +251,10 @@ def targets_of(kind, teacher, said, peers, y):
         sum(w * z for w, z in zip(weights, of_sources, strict=True))
         for of_sources in zip(*sources, strict=True)
     )
-    is_noisy = (out_of_fold.argmax(axis=1) != y).mean() > NOISY
-    if kind == "in sample" or not (kind == "out of fold" or is_noisy):
-        return own, made
-    return out_of_fold, made
+    error = (out_of_fold.argmax(axis=1) != y).mean()
+    if kind == "in sample" or not (kind == "out of fold" or error > NOISY):
+        return own, made, error
+    return out_of_fold, made, error
 
 
 # --- Students -----------------------------------------------------------------------
@@ -335,50 +338,57 @@ def strong_baseline(rows):
 
 def students(rows, lessons, peers):
     """Yield (split, teacher, variant, net) for all that is to be compared."""
-    by_params = {}
-    for variant in VARIANTS:
+    stacks = {}
+    for variant, i, teacher in itertools.product(
+        VARIANTS, range(len(rows.splits)), TEACHERS
+    ):
+        if teacher not in variant.teachers:
+            continue
+        if variant.targets == "calibrated" and teacher == TEACHERS[0]:
+            continue  # It is never blended.
+        if variant.alpha == 0 and teacher != TEACHERS[0]:
+            continue
+        of_replica, error = {"rows": rows.of(i)}, None
         has_more = variant.transfer is not None
-        by_params.setdefault((variant.params, has_more), []).append(variant)
-    for (params, has_more), variants in by_params.items():
-        keys, replicas = [], []
-        for i, teacher, variant in itertools.product(
-            range(len(rows.splits)), TEACHERS, variants
-        ):
-            if teacher not in variant.teachers:
-                continue
-            if variant.targets == "calibrated" and teacher == TEACHERS[0]:
-                continue  # It is never blended.
-            if variant.alpha == 0 and teacher != TEACHERS[0]:
-                continue
-            of_replica = {"rows": rows.of(i)}
-            if variant.alpha > 0:
-                said, y = lessons[i][teacher], rows.splits[i].y
-                logits, made = targets_of(variant.targets, teacher, said, peers[i], y)
-                values = {"teacher_logits": logits.astype(np.float32)}
-                if has_more:
-                    made = np.split(made.astype(np.float32), len(TRANSFERS))
-                    made = made[variant.transfer]
-                    share = DistilledClassifier().transfer_share
-                    places = rows.made_of(i, variant.transfer)
-                    places = np.append(of_replica["rows"], places)
-                    values = {"rows": places, **with_made(values, made, share)}
-                of_replica |= values
-            keys.append((i, teacher, variant.name))
-            replicas.append(
-                Replica(
-                    variant.name,
-                    0,
-                    **of_replica,
-                    temperature=variant.temperature,
-                    alpha=variant.alpha,
-                )
+        if variant.alpha > 0:
+            said, y = lessons[i][teacher], rows.splits[i].y
+            logits, made, error = targets_of(
+                variant.targets, teacher, said, peers[i], y
             )
-        given, n_rows = dict(params), rows.n_train * (1 + has_more)
-        factor = given.pop("steps", 1)
-        budget = budget_of(DistilledClassifier(**given), n_rows, "student")
-        given["max_epochs"] = max(1, round(factor * budget.max_epochs))
-        nets = rows.trained(replicas, n_rows, **given)
+            values = {"teacher_logits": logits.astype(np.float32)}
+            if has_more:
+                made = np.split(made.astype(np.float32), len(TRANSFERS))
+                made = made[variant.transfer]
+                share = DistilledClassifier().transfer_share
+                places = rows.made_of(i, variant.transfer)
+                places = np.append(of_replica["rows"], places)
+                values = {"rows": places, **with_made(values, made, share)}
+            of_replica |= values
+        replica = Replica(
+            variant.name,
+            0,
+            **of_replica,
+            temperature=variant.temperature,
+            alpha=variant.alpha,
+        )
+        n_rows = rows.n_train * (1 + has_more)
+        settings = settings_of(variant, n_rows, error)
+        members = stacks.setdefault((settings, n_rows), [])
+        members.append(((i, teacher, variant.name), replica))
+    for (settings, n_rows), members in stacks.items():
+        keys, replicas = zip(*members, strict=True)
+        nets = rows.trained(replicas, n_rows, **dict(settings))
         yield from ((*key, net) for key, net in zip(keys, nets, strict=True))
+
+
+def settings_of(variant, n_rows, error):
+    """Return the parameters that a variant's students are trained with, as items."""
+    given = dict(variant.params)
+    factor, error = given.pop("steps", 1), given.pop("error", error)
+    budget = budget_of(DistilledClassifier(**given), n_rows, "student", error)
+    given |= budget._asdict()
+    given["max_epochs"] = max(1, round(factor * budget.max_epochs))
+    return tuple(sorted(given.items()))
 
 
 # --- Scores -------------------------------------------------------------------------

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from skdistill._distilled import DistilledClassifier
     from skdistill._ensemble import EnsembleTeacher
     from skdistill._inspection.curve import distillation_curve, smallest_within
+    from skdistill._inspection.reliability_display import ReliabilityDisplay
+    from skdistill._inspection.report import DistillationReport
     from skdistill._inspection.search_display import SearchDisplay
     from skdistill._inspection.tradeoff_display import TradeoffDisplay
     from skdistill._inspection.training_display import TrainingDisplay
@@ -32,12 +34,14 @@ __version__ = "0.1.0.dev0"
 _PUBLIC = {
     "CompactClassifier": "skdistill._students.compact",
     "DistillationLoss": "skdistill._training.loss",
+    "DistillationReport": "skdistill._inspection.report",
     "DistilledClassifier": "skdistill._distilled",
     "DistilledClassifierCV": "skdistill._search",
     "EnsembleTeacher": "skdistill._ensemble",
     "GaussianTransfer": "skdistill._targets.transfer",
     "MixupTransfer": "skdistill._targets.transfer",
     "MungeTransfer": "skdistill._targets.transfer",
+    "ReliabilityDisplay": "skdistill._inspection.reliability_display",
     "SearchDisplay": "skdistill._inspection.search_display",
     "StudentModel": "skdistill._training.modules",
     "SwapTransfer": "skdistill._targets.transfer",
@@ -57,12 +61,14 @@ _PUBLIC = {
 __all__ = [
     "CompactClassifier",
     "DistillationLoss",
+    "DistillationReport",
     "DistilledClassifier",
     "DistilledClassifierCV",
     "EnsembleTeacher",
     "GaussianTransfer",
     "MixupTransfer",
     "MungeTransfer",
+    "ReliabilityDisplay",
     "SearchDisplay",
     "StudentModel",
     "SwapTransfer",

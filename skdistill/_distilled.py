@@ -101,7 +101,9 @@ class DistilledClassifier(
         Number of rows per training step. "auto" stands for 64, and for more in a table
         of more than some 10,000 rows: 512 from 50,000 on.
     weight_decay : float or "auto", default="auto"
-        Weight decay of Adam. "auto" is ``1 / n_samples``, rounded to a power of two.
+        Weight decay of Adam. "auto" is ``1 / n_samples``, rounded to a power of two;
+        and ``10 * error / n_samples`` where the teacher, out of fold, is known to get a
+        larger share of the rows wrong than a tenth.
     calibrate : bool or "auto", default="auto"
         Whether the teacher's logits are divided by one temperature, which minimizes
         their log-loss for rows that it was not fitted on: overconfidence is handed on
@@ -355,6 +357,7 @@ class DistilledClassifier(
             n_rows = n_weighty(y_index, weight)
             n_rows += 0 if further is None else len(further.X_student)
             shape = len(self.classes_), n_rows
+            # Checked before the teacher is fitted, which says how noisy the rows are.
             student = kinds.unfitted_student(self, X_student, *shape)
             if self.student is None:
                 warn_unscaled(self, X_student)
@@ -377,6 +380,7 @@ class DistilledClassifier(
                     answers = ask_teacher(self, *rows, weight, seeds, for_folds)
                     rows = X_student, y_index, weight
                     lesson = lesson_from(self, answers, *rows, seeds)
+                student = kinds.unfitted_student(self, X_student, *shape, lesson.error)
                 keep_lesson(self, lesson)
                 values = {"sample_weight": weight, "teacher_logits": lesson.logits}
                 rows = without_weightless(X_student, y_index, **values)

@@ -208,6 +208,8 @@ def _trained_folds(model, pairs, data, rows_of_folds, answers, seeds, verbose):
                 )
                 fold.learn(lesson, of_rows)
         describe(bar, "students")
+        # Anew, as the teachers have told how noisy the rows are.
+        stacks = stacks_of(folds, pairs)
         how = {train_stack(*stack, seeds.student, bar, verbose) for stack in stacks}
     engine["students"] = how.pop() if len(how) == 1 else "joblib"
     return folds, engine

@@ -126,19 +126,23 @@ def _learns(pair):
 def stacks_of(folds, pairs):
     """Return students, each with the folds and pairs to train a copy of it for.
 
-    There is one but for `transfer`, whose rows can make training longer, and for a
-    preprocessor that makes other numbers of columns.
+    There is one but for `transfer`, whose rows can make training longer, for a
+    preprocessor that makes other numbers of columns, and for teachers that tell of more
+    noise in one fold than in another.
     """
     stacks, to_train = {}, {}
     for pair in pairs:
         to_train.setdefault(_learns(pair), pair)
     for fold in folds:
         for pair in to_train.values():
-            n_rows = fold.n_rows(alpha=pair[1])
-            shape = fold.table.shape[1], budget_of(fold.model, n_rows, "student")
+            n_rows, error = fold.n_rows(alpha=pair[1]), None
+            if pair[1] > 0:
+                error = fold.lesson.error
+            budget = budget_of(fold.model, n_rows, "student", error)
+            shape = fold.table.shape[1], budget
             if shape not in stacks:
-                n_classes = len(fold.model.classes_)
-                student = unfitted_student(fold.model, fold.table, n_classes, n_rows)
+                of_student = len(fold.model.classes_), n_rows, error
+                student = unfitted_student(fold.model, fold.table, *of_student)
                 stacks[shape] = student, []
             stacks[shape][1].append((fold, pair))
     return list(stacks.values())

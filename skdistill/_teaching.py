@@ -24,12 +24,10 @@ from skdistill._teaching_settings import (
     has_folds,
     is_calibrated_here,
 )
-from skdistill._training.budget import budget_of
+from skdistill._training.budget import NOISY, budget_of
 from skdistill._validation import draw_seeds, n_weighty, seeded_clone
 
 N_CALIBRATION_FOLDS = 5
-NOISY = 0.1
-"""Share of rows that may be wrong out of fold before "auto" learns from there."""
 N_PEERS = 6
 """As many as an ensemble has folds, so that each row is left out by one."""
 
@@ -38,7 +36,8 @@ class Lesson(NamedTuple):
     """What a student learns from: the teacher's logits over a temperature, and peers'.
 
     `logits` are ``teacher's / temperature + peer_weight * peers'``; `out_of_fold` is
-    whether these are of models that left out the row. Without peers, they are None.
+    whether these are of models that left out the row. `error` is the share of rows that
+    such models get wrong, or None without them. Without peers, they are None.
     """
 
     teacher: object = None
@@ -46,6 +45,7 @@ class Lesson(NamedTuple):
     temperature: float = 1.0
     peer_weight: float = 0.0
     out_of_fold: bool = False
+    error: float | None = None
     peers: object = None
 
     def answers_of(self, rows, classes):
@@ -172,11 +172,12 @@ def lesson_from(estimator, answers, X_student, y, sample_weight, seeds):
     teacher, logits, out_of_fold, folds = answers
     if not folds:
         out_of_fold = _out_of_fold_of(teacher)
-        if out_of_fold is None or not _prefers(
-            estimator, out_of_fold, y, sample_weight
-        ):
+        if out_of_fold is None:
             return Lesson(teacher, logits)
-        return Lesson(teacher, out_of_fold, out_of_fold=True)
+        error = _error(out_of_fold, y, sample_weight)
+        preferred = _is_noise(estimator, error)
+        logits = out_of_fold if preferred else logits
+        return Lesson(teacher, logits, out_of_fold=preferred, error=error)
     sources, peers = [(logits, out_of_fold)], None
     if blends(estimator):
         peers = _peers(estimator, X_student, y, sample_weight, seeds.others)
@@ -195,17 +196,17 @@ def lesson_from(estimator, answers, X_student, y, sample_weight, seeds):
         sum(w * z for w, z in zip(weights, of_sources, strict=True)).astype(np.float32)
         for of_sources in zip(*sources, strict=True)
     )
+    error = _error(out_of_fold, y, sample_weight)
     # Of the only row of a class, nobody can say anything without having seen it.
     out_of_fold = np.where(np.isnan(out_of_fold), logits, out_of_fold)
-    is_out_of_fold = has_folds(estimator) or _prefers(
-        estimator, out_of_fold, y, sample_weight
-    )
+    is_out_of_fold = has_folds(estimator) or _is_noise(estimator, error)
     return Lesson(
         teacher,
         out_of_fold if is_out_of_fold else logits,
         float(1 / weights[0]),
         float(weights[1]) if len(weights) > 1 else 0.0,
         is_out_of_fold,
+        error,
         peers,
     )
 
@@ -224,20 +225,23 @@ def _out_of_fold_of(teacher):
                 return None
 
 
-def _prefers(estimator, out_of_fold, y, sample_weight):
+def _is_noise(estimator, error):
     """Tell whether "auto" takes out-of-fold logits for soft targets.
 
     Where they are often wrong, labels are noise for the most part, and what a teacher
     says of rows that it was fitted on is that noise.
     """
-    if not isinstance(estimator.target_cv, str):
-        return False
+    return isinstance(estimator.target_cv, str) and error > NOISY
+
+
+def _error(out_of_fold, y, sample_weight):
+    """Return the share of rows that are wrong out of fold, of those that are there."""
     known = np.isfinite(out_of_fold).all(axis=1)
     if sample_weight is not None:
         known &= sample_weight > 0
     wrong = out_of_fold[known].argmax(axis=1) != y[known]
     weight = None if sample_weight is None else sample_weight[known]
-    return bool(np.average(wrong, weights=weight) > NOISY)
+    return float(np.average(wrong, weights=weight))
 
 
 def _peers(estimator, X, y, sample_weight, seed):

@@ -580,7 +580,7 @@ def test_further_rows_count_in_the_budget(binary, monkeypatch):
         LogisticRegression(), calibrate=False, transfer=RecordedTransfer(15)
     )
     net, *_ = taken_by_training(monkeypatch, model, *binary)
-    assert (net.max_epochs, net.optimizer__weight_decay) == (300, 2**-10)
+    assert (net.max_epochs, net.optimizer__weight_decay) == (600, 2**-10)
 
 
 @pytest.mark.parametrize("seed", [0, np.random.RandomState(0)])

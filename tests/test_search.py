@@ -312,15 +312,18 @@ def test_a_budget_is_that_of_the_fold(binary, monkeypatch, teacher):
     rows, seen = np.arange(80), []
 
     def look(estimator, X, y):
-        seen.append((estimator.n_iter_, estimator.student_.optimizer__weight_decay))
+        decay = estimator.student_.optimizer__weight_decay
+        seen.append((estimator.alpha, estimator.n_iter_, decay))
         return get_scorer("neg_log_loss")(estimator, X, y)
 
     model = small_search(teacher, **{**AUTO, "scoring": look})
     model.set_params(max_epochs="auto", weight_decay="auto")
     model.set_params(cv=[(rows[n:], rows[:n]) for n in (60, 32, 31)])
     assert_same_results(model.fit(*binary), grid_search(model).fit(*binary))
-    # Of 2, 3 and 4 batches.
-    assert set(seen) == {(6, 1 / 16), (4, 1 / 64), (3, 1 / 64)}
+    # Of 2, 3 and 4 batches; a teacher also tells of noise, which changes the decay.
+    of_labels = {(n, decay) for alpha, n, decay in seen if alpha == 0}
+    assert of_labels == {(6, 1 / 16), (4, 1 / 64), (3, 1 / 64)}
+    assert {n for _, n, _ in seen} == {6, 4, 3}
 
 
 def test_folds_that_lack_a_class_are_taught_apart(blobs):

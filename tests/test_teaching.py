@@ -504,6 +504,23 @@ def test_it_learns_out_of_fold_where_labels_are_noise(noisy, blobs, teacher):
     assert not model.set_params(target_cv="auto").fit(*blobs).out_of_fold_
 
 
+@pytest.mark.parametrize(
+    "teacher", [LogisticRegression(), small_teacher(max_epochs=40)]
+)
+def test_the_students_decay_grows_with_noise(noisy, blobs, teacher):
+    def decay(X, y, **params):
+        model = calibrating(teacher, weight_decay="auto", **params)
+        if isinstance(teacher, EnsembleTeacher):
+            model.set_params(teacher__calibrate="auto")
+        return model.fit(X, y).student_.optimizer__weight_decay * len(y)
+
+    X, y, _, _ = noisy
+    assert decay(X, y) > 1.5
+    assert 0.7 < decay(*blobs) < 1.42
+    # Without a teacher, nobody knows.
+    assert 0.7 < decay(X, y, alpha=0.0) < 1.42
+
+
 def test_rows_of_weight_0_do_not_make_labels_noise(noisy, blobs):
     X, y = blobs
     lies = np.roll(y, 7)

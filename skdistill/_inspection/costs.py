@@ -1,44 +1,108 @@
-"""What a model costs, in words, and whether another is better and cheaper."""
+"""What a fitted model takes: parameters, bytes in a file, time to predict."""
+
+import pickle
+import time
+from copy import copy
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples
+from skorch import NeuralNet
 
-UNITS = {
-    "n_bytes": ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1, "B")),
-    "row_time": ((1, "s"), (1e-3, "ms"), (1e-6, "µs")),
-}
+from skdistill._ensemble import EnsembleTeacher
+from skdistill._sklearn import BaseSearchCV
+from skdistill._students.compact import CompactClassifier
+from skdistill._students.compacting import StudentClassifierMixin, compact
+from skdistill._targets.asked import PredictFunction
 
-
-def pareto_front(costs, scores):
-    """Return, for each, whether no other is as good or better at a lower cost.
-
-    Parameters
-    ----------
-    costs, scores : array-like of shape (n,)
-        A cost is better low, a score high.
-
-    Returns
-    -------
-    ndarray of shape (n,), dtype bool
-    """
-    costs, scores = np.asarray(costs), np.asarray(scores)
-    no_worse = (costs <= costs[:, None]) & (scores >= scores[:, None])
-    better = (costs < costs[:, None]) | (scores > scores[:, None])
-    return ~(no_worse & better).any(axis=1)
+COSTS = ("parameters", "bytes", "row_us_p50", "row_us_p99", "us_per_row_of_1000")
+N_ROWS = 1000
+N_CALLS = 200
+SECONDS = 0.5
+"""What each of the two timings may take, unless a single call takes longer."""
 
 
-def size_name(sizes):
-    """Return the widths of hidden layers in short: 64-32."""
-    return "-".join(map(str, sizes)) or "linear"
+def shipped(parts):
+    """Return what one would ship of a student: the compact copy if there can be one."""
+    try:
+        return compact(parts.behind_steps(parts.student))
+    except ValueError:  # a network of another form
+        alone = copy(parts.student)
+        alone.teacher = alone.teacher_ = alone.transfer = None
+        return parts.behind_steps(alone)
 
 
-def cost_text(cost, against):
-    """Return a cost with its unit, in three digits; less than 10,000 is exact."""
-    if against == "n_parameters":
-        for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-            if cost >= max(unit, 1e4):
-                return f"{cost / unit:.3g}{name}"
-        return f"{cost:,.0f}"
-    for unit, name in UNITS[against]:
-        if cost >= unit:
-            return f"{cost / unit:.3g} {name}"
-    return f"{cost:.3g}"
+def costs(model, X, timing):
+    """Return what a fitted model takes, by `COSTS`; NaN for what cannot be told."""
+    times = [np.nan] * 3
+    if timing:
+        one = seconds_of_calls(model, X, 1)
+        many = seconds_of_calls(model, X, N_ROWS)
+        times = [*np.quantile(one, (0.5, 0.99)), np.median(many) / N_ROWS]
+    microseconds = [1e6 * float(each) for each in times]
+    values = n_parameters(model), n_bytes(model), *microseconds
+    return dict(zip(COSTS, values, strict=True))
+
+
+def n_parameters(model):
+    """Return the number of weights of networks and linear models, NaN for others."""
+    match model:
+        case Pipeline():
+            return n_parameters(model.steps[-1][1])
+        case FrozenEstimator():
+            return n_parameters(model.estimator)
+        case BaseSearchCV():
+            return n_parameters(model.best_estimator_)
+        case EnsembleTeacher():
+            return sum(n_parameters(net) for net in model.estimators_)
+        case NeuralNet():
+            return sum(weights.numel() for weights in model.module_.parameters())
+        case StudentClassifierMixin():
+            return n_parameters(model.student_)
+        case CompactClassifier() if model.student_ is not None:
+            return n_parameters(model.student_)
+    for names in (("coefs_", "intercepts_"), ("coef_", "intercept_")):
+        values = [getattr(model, name, None) for name in names]
+        if all(value is not None for value in values):
+            return sum(np.size(part) for value in values for part in value)
+    return np.nan
+
+
+class _Counter:
+    """A file that keeps no more than the number of bytes written to it."""
+
+    def __init__(self):
+        self.n_bytes = 0
+
+    def write(self, data):
+        self.n_bytes += memoryview(data).nbytes
+
+
+def n_bytes(model):
+    """Return the size of the pickle of a model, NaN if it has none."""
+    last = model.steps[-1][1] if isinstance(model, Pipeline) else model
+    if isinstance(last, PredictFunction):
+        return np.nan  # says nothing of what it calls
+    file = _Counter()
+    try:
+        pickle.dump(model, file)
+    except Exception:  # pickle raises several kinds, such as for a connection
+        return np.nan
+    return file.n_bytes
+
+
+def seconds_of_calls(model, X, n_rows):
+    """Return the seconds that calls of `predict_proba` take, each for so many rows."""
+    n_tables = 20 if n_rows == 1 else 1
+    places = np.arange(n_tables * n_rows) % _num_samples(X)
+    tables = [_safe_indexing(X, part) for part in np.split(places, n_tables)]
+    times, end = [], time.perf_counter() + SECONDS
+    while len(times) <= N_CALLS:
+        start = time.perf_counter()
+        model.predict_proba(tables[len(times) % n_tables])
+        times.append(time.perf_counter() - start)
+        if time.perf_counter() > end:
+            break
+    return times[1:] or times  # the first one warms up

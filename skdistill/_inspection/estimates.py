@@ -12,8 +12,13 @@ MODELS = {
     "single": "single teacher",
     "ensemble": "ensemble teacher",
 }
+OTHERS = {"linear": "LogisticRegression", "boosting": "HistGradientBoosting"}
+"""What else one could ship, fitted with its defaults."""
+
 PERCENT = "{:.2f} ± {:.2f}"
 METRICS = {"accuracy %": PERCENT, "log-loss": "{:.3f} ± {:.3f}", "agreement %": PERCENT}
+
+ACCURACY, LOG_LOSS = 0, 1
 
 Estimate = namedtuple("Estimate", "mean half cov df")
 
@@ -35,7 +40,7 @@ def estimate(rows, overlap=0.0):
     within = [part.mean(axis=axis).T / len(rows) for part in rows for axis in (1, 2)]
     samples = [(means, overlap), *((sample, 0) for sample in within)]
     samples = [(x, 1 / len(x) + shared) for x, shared in samples if len(x) > 1]
-    parts = [(np.cov(x.T) * weight, len(x) - 1) for x, weight in samples]
+    parts = [(np.atleast_2d(np.cov(x.T)) * weight, len(x) - 1) for x, weight in samples]
     cov = sum(part for part, _ in parts)
     spread = sum(part.diagonal() ** 2 / size for part, size in parts)
     df = np.maximum(cov.diagonal() ** 2 / spread.clip(np.finfo(float).tiny), 1)
@@ -43,11 +48,14 @@ def estimate(rows, overlap=0.0):
     return Estimate(means.mean(axis=0), half, cov, df)
 
 
-def gain_and_gap(repeats, overlap=0.0):
+def gain_and_gap(repeats, overlap=0.0, metric=ACCURACY):
     """Estimate how much better distilled student and ensemble are than the baseline."""
-    rows = []
+    sign, rows = -1 if metric == LOG_LOSS else 1, []
     for repeat in repeats:
-        baseline, distilled, _, ensemble = (repeat.scores[name][0] for name in MODELS)
+        baseline, distilled, ensemble = (
+            sign * repeat.scores[name][metric]
+            for name in ("baseline", "distilled", "ensemble")
+        )
         rows.append(np.stack([distilled - baseline, ensemble - baseline]))
     return estimate(rows, overlap)
 
@@ -73,38 +81,101 @@ def recovery_text(differences):
     return "{:.2f} [{:.2f}, {:.2f}]".format(*found) if found else "not measurable"
 
 
-def model_scores(repeats, overlap=0.0):
+def model_scores(repeats, overlap=0.0, names=None):
     """Return an estimate of the scores for each of the models."""
-    return [estimate([r.scores[name] for r in repeats], overlap) for name in MODELS]
+    names = repeats[0].names if names is None else names
+    return [estimate([r.scores[name] for r in repeats], overlap) for name in names]
 
 
 def report(repeats, overlap, unit):
     """Return the tables and what they come to, as text."""
-    rows, sizes = {}, repeats[0].sizes
+    names, sizes = repeats[0].names, repeats[0].sizes
+    # Others beside these would make it too wide.
+    main = [name for name in MODELS if name in names]
+    rows = {}
     for repeat in repeats:
-        scores = model_scores([repeat])
+        scores = model_scores([repeat], names=main)
         cells = [PERCENT.format(score.mean[0], score.half[0]) for score in scores]
         rows[repeat.seed] = [*cells, recovery_text(gain_and_gap([repeat]))]
-    by_unit = pd.DataFrame(rows, [*MODELS, "recovery"]).T
-    scores = model_scores(repeats, overlap)
-    rows = [map(str.format, METRICS.values(), s.mean, s.half) for s in scores]
-    table = pd.DataFrame(rows, MODELS.values(), METRICS)
-    table["parameters"] = [f"{size:,}" for size in sizes.values()]
+    by_unit = pd.DataFrame(rows, [*main, "recovery"]).T
     shared = ", allowing for shared rows" if overlap else ""
     repeated = f", and over the {unit}s{shared}" if len(repeats) > 1 else ""
-    differences = gain_and_gap(repeats, overlap)
-    gain, gap = map(PERCENT.format, *differences[:2])
     teacher, student = sizes["ensemble"], sizes["distilled"]
     lines = [
         f"\nAccuracy in % by {unit}; 95 % intervals over test rows and fits",
         by_unit.to_string(),
         f"\nMeans; 95 % intervals over test rows and fits{repeated}",
-        table.to_string(),
-        f"\ndistilled - baseline: {gain} points, ensemble - baseline: {gap} points",
-        f"recovery, the ratio of the two: {recovery_text(differences)}",
-        f"compression: {teacher:,} / {student:,} = {teacher / student:.0f}x",
+        score_table(repeats, overlap).to_string(),
+        "\nHow much better than the baseline, and recovery, the ratio of the two",
+        _gains(repeats, overlap, names["ensemble"]).to_string(),
+        f"\ncompression: {teacher:,} / {student:,} = {teacher / student:.0f}x\n",
+        *verdict(repeats, overlap),
     ]
     return "\n".join(lines)
+
+
+def score_table(repeats, overlap=0.0):
+    """Return the scores and the size of each model, as text in a DataFrame."""
+    scores = model_scores(repeats, overlap)
+    rows = [map(str.format, METRICS.values(), s.mean, s.half) for s in scores]
+    table = pd.DataFrame(rows, repeats[0].names.values(), METRICS)
+    table[repeats[0].size_unit] = [f"{size:,}" for size in repeats[0].sizes.values()]
+    return table
+
+
+def _gains(repeats, overlap, teacher):
+    columns = {}
+    for name, metric, form in (
+        ("accuracy, points", ACCURACY, "{:+.2f} ± {:.2f}"),
+        ("log-loss, less", LOG_LOSS, "{:+.3f} ± {:.3f}"),
+    ):
+        differences = gain_and_gap(repeats, overlap, metric)
+        gain, gap = map(form.format, *differences[:2])
+        columns[name] = [gain, gap, recovery_text(differences)]
+    return pd.DataFrame(columns, [MODELS["distilled"], teacher, "recovery"])
+
+
+def verdict(repeats, overlap=0.0):
+    """Return in plain words, as lines, whether distillation helped and what else would.
+
+    What the intervals leave open is about the same.
+    """
+    accuracy, loss = _signs(repeats, "baseline", overlap)
+    more = {1: "more accurate", 0: "about as accurate", -1: "less accurate"}[accuracy]
+    lower = {1: "lower", 0: "about the same", -1: "higher"}[loss]
+    lines = [
+        "Verdict: beside the same student without a teacher, the distilled one is "
+        f"{more},",
+        f"and its log-loss is {lower}.",
+    ]
+    if max(accuracy, loss) <= 0:
+        lines.append(
+            "Distillation did not help here: try another --teacher, --temperature or "
+            "--alpha."
+        )
+    elif loss < 0:
+        lines.append(
+            "Its probabilities are worse: try a lower --temperature or --alpha."
+        )
+    for name in OTHERS:
+        if name in repeats[0].names and _signs(repeats, name, overlap)[1] < 0:
+            theirs, ours = (
+                np.mean([r.scores[n][LOG_LOSS].mean() for r in repeats])
+                for n in (name, "distilled")
+            )
+            lines.append(
+                f"{OTHERS[name]} has a lower log-loss, {theirs:.3f} against {ours:.3f}"
+                ": consider shipping that."
+            )
+    return lines
+
+
+def _signs(repeats, name, overlap):
+    """Return, for accuracy and log-loss, 1 if the student is clearly better, or -1."""
+    rows = [(r.scores["distilled"] - r.scores[name])[:2] for r in repeats]
+    mean, half, *_ = estimate(rows, overlap)
+    accuracy, loss = np.where(abs(mean) > half, np.sign(mean), 0)
+    return int(accuracy), -int(loss)
 
 
 def draw(repeats_of, overlap, unit):
@@ -119,16 +190,35 @@ def draw(repeats_of, overlap, unit):
 
 
 def _draw_panel(axes, title, repeats, overlap, unit):
-    ticks = np.arange(len(MODELS))
+    names, size_unit = repeats[0].names, repeats[0].size_unit
+    ticks = np.arange(len(names))
     for place, repeat in enumerate(repeats):
         scores = model_scores([repeat])
         mean, half = np.transpose([(score.mean[0], score.half[0]) for score in scores])
         x = ticks + 0.4 * ((place + 0.5) / len(repeats) - 0.5)
         label = f"{unit} {repeat.seed}: {recovery_text(gain_and_gap([repeat]))}"
-        axes.errorbar(x, mean, half, fmt="o:", capsize=3, label=label)
-    sizes = [f"{size:,} parameters" for size in repeats[0].sizes.values()]
-    axes.set_xticks(ticks, map("\n".join, zip(MODELS.values(), sizes, strict=True)))
-    axes.set_xlim(-0.5, len(MODELS) - 0.5)
+        # Other models are no steps from baseline to teacher: no line leads there.
+        n_joined = sum(name in MODELS for name in names)
+        line = axes.errorbar(
+            x[:n_joined],
+            mean[:n_joined],
+            half[:n_joined],
+            fmt="o:",
+            capsize=3,
+            label=label,
+        )
+        axes.errorbar(
+            x[n_joined:],
+            mean[n_joined:],
+            half[n_joined:],
+            fmt="o",
+            capsize=3,
+            color=line[0].get_color(),
+        )
+    sizes = [f"{size:,} {size_unit}" for size in repeats[0].sizes.values()]
+    labels = map("\n".join, zip(names.values(), sizes, strict=True))
+    axes.set_xticks(ticks, labels, fontsize="medium" if len(names) <= 4 else "x-small")
+    axes.set_xlim(-0.5, len(names) - 0.5)
     axes.set_ylabel("accuracy on the test part in %, with 95 % intervals")
     recovered = recovery_text(gain_and_gap(repeats, overlap))
     axes.set_title(f"{title}: recovery {recovered}")

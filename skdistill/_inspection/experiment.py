@@ -4,41 +4,44 @@ It is repeated, on made-up data or on splits of a table.
 """
 
 import copy
+import pickle
 import sys
 import warnings
 from collections import namedtuple
 
 import numpy as np
-import pandas as pd
 from sklearn.base import clone
 from sklearn.datasets import make_classification
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
-from sklearn.pipeline import make_pipeline
-from tqdm import tqdm
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from skdistill._inspection.estimates import MODELS
+from skdistill._inspection.estimates import MODELS, OTHERS
+from skdistill._inspection.fits_bar import FitsBar
+from skdistill._inspection.teachers import teacher_of
 from skdistill._preprocessing import TablePreprocessor
 
 Plan = namedtuple(
     "Plan",
     "title n_train n_test max_rows n_teachers teacher_epochs n_students student_epochs "
-    "n_jobs params",
-    defaults=({},),
+    "n_jobs params teacher",
+    defaults=({}, "ensemble"),
 )
 """What is run. Without epochs it is the estimators' own defaults, else the reference
-recipe with these; `params` are set on either."""
+recipe with these; `params` are set on either. `teacher` is a name or a path."""
 
 REFERENCE = Plan("Reference recipe", 4000, 21000, sys.maxsize, 12, 30, 3, 50, -1)
 QUICK = Plan("Quick run, NOT the reference recipe", 500, 10000, 625, 4, 20, 2, 75, 1)
-MIN_PER_CLASS = 5
-MANY_CLASSES = 20
 
-Repeat = namedtuple("Repeat", "seed scores sizes student")
-
-
-class InputError(Exception):
-    """Something the user can put right; shown as one line, without a traceback."""
+Repeat = namedtuple(
+    "Repeat",
+    "seed scores sizes student names size_unit",
+    defaults=(MODELS, "parameters"),
+)
+"""What came of one seed. `student` is saved: without its teacher, and compact."""
 
 
 def reference_split(seed, plan):
@@ -51,90 +54,6 @@ def reference_split(seed, plan):
     return train_test_split(X, y, train_size=plan.n_train, shuffle=False)
 
 
-def load_table(path, target):
-    """Return the features and the labels of a CSV file, and a note on what is left out.
-
-    The note is text, empty where there is nothing to say.
-    """
-    # Labels such as "None" and "NA" are no holes. pandas 3 makes holes of them, even
-    # after a converter, hence the mark in front, which comes off below.
-    try:
-        table = pd.read_csv(path, low_memory=False, converters={target: "=".__add__})
-    except Exception as error:
-        raise InputError(f"cannot read {path}: {error}") from error
-    if target not in table:
-        columns = ", ".join(table.columns)
-        raise InputError(f"no column {target!r} in {path}; its columns are: {columns}")
-    y = table.pop(target).str[1:]
-    known = y != ""
-    n_dropped = len(y) - known.sum()
-    dropped = f"Dropped {n_dropped:,} of {len(y):,} rows, which have no {target!r}."
-    table = table[known].dropna(axis="columns", how="all")
-    if table.empty:
-        raise InputError(f"{path} has no rows, or no features beside {target!r}")
-    y = labels_of_text(y[known])
-    for column, values in [*table.items(), (target, y)]:
-        if values.isin([np.inf, -np.inf]).any():
-            raise InputError(f"column {column!r} of {path} has infinite values")
-    return table, y.to_numpy(), dropped if n_dropped else ""
-
-
-def labels_of_text(y):
-    """Return whole numbers or booleans if all labels are such, and text otherwise."""
-    if y.isin(["True", "TRUE", "true", "False", "FALSE", "false"]).all():
-        return y.str.lower() == "true"
-    numbers = pd.to_numeric(y, errors="coerce")
-    if numbers.isna().any():
-        return y.astype(object)
-    if pd.api.types.is_integer_dtype(numbers) or np.isinf(numbers).any():
-        return numbers
-    if (numbers % 1 != 0).any():
-        return numbers.astype(str).astype(object)
-    # Beyond 2**53, floats of different whole numbers can be the same.
-    return numbers.astype("int64") if (abs(numbers) < 2**53).all() else y.astype(object)
-
-
-def table_splits(X, y, seeds, plan, target="y"):
-    """Return one stratified split of a table, four to one, per seed."""
-    n_rows = min(len(y), plan.max_rows)
-    counts = pd.Series(y).value_counts()
-    # A list has Python's own numbers, which read better in a message.
-    classes = counts.index.tolist()
-    rarest, count = classes[-1], counts.iloc[-1]
-    if len(counts) < 2:
-        raise InputError(f"the target has a single class, {rarest!r}")
-    if count * n_rows < MIN_PER_CLASS * len(y):
-        if looks_like_regression(classes, len(y)):
-            raise InputError(
-                f"column {target!r} looks like a target for regression, with "
-                f"{len(classes):,} different numbers in {len(y):,} rows; skdistill "
-                "learns classes: give a --target with few, or bin this one"
-            )
-        raise InputError(
-            f"class {rarest!r} of the target has {count:,} of {len(y):,} rows, too few "
-            f"to split {n_rows:,}: each class needs {MIN_PER_CLASS} among those"
-        )
-    sizes = {"train_size": n_rows - n_rows // 5, "test_size": n_rows // 5}
-    return [
-        train_test_split(X, y, **sizes, stratify=y, random_state=seed) for seed in seeds
-    ]
-
-
-def looks_like_regression(classes, n_rows):
-    """Return whether the classes are numbers, and too many for names of classes."""
-    numeric = pd.to_numeric(pd.Series(classes), errors="coerce").notna().all()
-    return numeric and len(classes) > min(MANY_CLASSES, n_rows / 2)
-
-
-def table_preparation(X):
-    """Return an unfitted transformer that makes numbers of a table's features."""
-    try:
-        TablePreprocessor().fit(X)
-    except ValueError as error:
-        raise InputError(error) from error
-    return TablePreprocessor()
-
-
 def with_defaults(plan):
     """Return the plan with the defaults of the estimators."""
     return plan._replace(
@@ -142,17 +61,22 @@ def with_defaults(plan):
     )
 
 
-def planned_model(plan):
+def planned_model(plan, *, is_table=False):
     """Return the unfitted distilled classifier of a plan, with its teacher."""
     # Here, because torch takes seconds, which a mistyped option should not cost.
     from skdistill import DistilledClassifier, EnsembleTeacher, reference_recipe
 
+    if is_table and plan.teacher != "ensemble":
+        teacher = teacher_of(plan.teacher, n_jobs=plan.n_jobs)
+        return DistilledClassifier(teacher, preprocessor="auto", **plan.params)
     if plan.student_epochs is None:
         model = DistilledClassifier(EnsembleTeacher())
     else:
         model = reference_recipe(
             max_epochs=plan.student_epochs, teacher__max_epochs=plan.teacher_epochs
         )
+    if is_table:
+        model.set_params(preprocessor="auto", teacher__preprocessor="auto")
     return model.set_params(
         teacher__n_estimators=plan.n_teachers,
         teacher__n_jobs=plan.n_jobs,
@@ -163,77 +87,143 @@ def planned_model(plan):
 def heading(splits, plan):
     """Return in words what is about to run."""
     n_train, n_test = map(len, splits[0][:2])
-    model = planned_model(plan)
+    model = planned_model(plan._replace(teacher="ensemble"))
+    if plan.teacher == "ensemble":
+        teacher = f"{plan.n_teachers} teachers (epochs: {model.teacher.max_epochs})"
+    else:
+        teacher = f"teacher: {plan.teacher}"
     return (
-        f"{plan.title}: {n_train:,} training rows, {n_test:,} test rows, "
-        f"{plan.n_teachers} teachers (epochs: {model.teacher.max_epochs}), "
+        f"{plan.title}: {n_train:,} training rows, {n_test:,} test rows, {teacher}, "
         f"{plan.n_students} students (epochs: {model.max_epochs}), "
         f"temperature {model.temperature}, alpha {model.alpha}"
     )
 
 
-def run_repeats(splits, seeds, preparation, plan):
+def run_repeats(splits, seeds, plan, *, is_table=False):
     """Run one repeat per split, under a progress bar, and return them."""
-    n_networks = plan.n_teachers + 2 * plan.n_students
-    n_all = len(seeds) * n_networks
-    with (
-        tqdm(total=n_all, unit="network", smoothing=0, disable=None) as bar,
-        warnings.catch_warnings(),
-    ):
-        # `table_preparation` has said it, once.
+    with fits_bar(plan, len(seeds), is_table) as bar, warnings.catch_warnings():
+        # The table of the columns has said it, once.
         warnings.filterwarnings("ignore", message="TablePreprocessor leaves out")
         return [
-            run_repeat(split, seed, preparation, plan, bar)
+            run_repeat(split, seed, plan, bar, is_table)
             for seed, split in zip(seeds, splits, strict=True)
         ]
 
 
-def run_repeat(split, seed, preparation, plan, bar):
-    """Fit baselines, ensemble and distilled students on one split and score them."""
+def fits_bar(plan, n_repeats, is_table):
+    """Return the bar for all fits of a plan."""
+    n_each = {"baseline": plan.n_students, "distilled": plan.n_students}
+    guesses = {"baseline": 1, "distilled": 1, "linear": 0.1, "boosting": 1}
+    if plan.teacher == "ensemble":
+        n_each["ensemble"] = 1
+        guesses["ensemble"] = plan.n_teachers
+    else:
+        # It is fitted six times, beside networks that are blended with it.
+        guesses["distilled"] = 12
+    if is_table:
+        n_each |= dict.fromkeys(others_beside(plan.teacher), 1)
+    return FitsBar({kind: n * n_repeats for kind, n in n_each.items()}, guesses)
+
+
+def run_repeat(split, seed, plan, bar, is_table):
+    """Fit baselines, teacher, distilled students and others on one split, and score."""
     X, X_test, y, y_test = split
 
-    model = planned_model(plan)
-
-    def fit(name, model, n_networks):
-        bar.set_description(f"{plan.title}, seed {seed}, {name}")
-        pipeline = make_pipeline(clone(preparation), model).fit(X, y)
-        bar.update(n_networks)
-        return pipeline
+    def fit(kind, model):
+        if not is_table:
+            model = make_pipeline(StandardScaler(), model)
+        with bar.fitting(kind, f"seed {seed}, {kind}"):
+            return model.fit(X, y)
 
     def fit_students(name, **params):
-        student, states = clone(model).set_params(**params), range(plan.n_students)
+        states = range(plan.n_students)
+        student = planned_model(plan, is_table=is_table).set_params(**params)
         students = [clone(student).set_params(random_state=state) for state in states]
-        return [fit(name, student, 1) for student in students]
+        return [fit(name, student) for student in students]
 
-    # The baselines first: they are quick, so that the time left shows early.
-    baseline = fit_students("baseline", alpha=0)
-    ensemble = clone(model.teacher).set_params(random_state=seed)
-    ensemble = fit("teachers", ensemble, plan.n_teachers)
-    distilled = fit_students("distilled", teacher=FrozenEstimator(ensemble[-1]))
-    return score_repeat(seed, X_test, y_test, baseline, distilled, ensemble)
+    # The quick ones first, so that the time left shows early.
+    models = {"baseline": fit_students("baseline", alpha=0)}
+    names = dict(MODELS)
+    if plan.teacher == "ensemble":
+        teacher = planned_model(plan, is_table=is_table).teacher
+        teacher.set_params(random_state=seed)
+        ensemble = fit("ensemble", teacher)
+        frozen = FrozenEstimator(_last(ensemble))
+        models["distilled"] = fit_students("distilled", teacher=frozen)
+        models |= {"single": singles_of(ensemble), "ensemble": [ensemble]}
+    else:
+        models["distilled"] = fit_students("distilled")
+        models["ensemble"] = [models["distilled"][0].teacher_]
+        del names["single"]
+        names["ensemble"] = "teacher"
+    if is_table:
+        others = others_beside(plan.teacher)
+        names |= others
+        models |= {name: [fit(name, other(name, seed))] for name in others}
+    return score_repeat(seed, X_test, y_test, models, names, is_table)
 
 
-def score_repeat(seed, X, y, baseline, distilled, ensemble):
-    """Score fitted pipelines on the test part `X`, `y`."""
-    members = ensemble[-1].estimators_
-    X_net = np.asarray(ensemble[:-1].transform(X), dtype=np.float32)
-    proba = {
-        "baseline": [pipeline.predict_proba(X) for pipeline in baseline],
-        "distilled": [pipeline.predict_proba(X) for pipeline in distilled],
-        "single": [m.set_params(batch_size=8192).predict_proba(X_net) for m in members],
-        "ensemble": [ensemble.predict_proba(X)],
-    }
-    y = np.searchsorted(ensemble.classes_, y)
+def others_beside(teacher):
+    """Return the names of what else is compared, but for the teacher itself."""
+    return {name: label for name, label in OTHERS.items() if name != teacher}
+
+
+def other(name, seed):
+    """Return what else one could fit to a table, unfitted."""
+    model = {
+        "linear": LogisticRegression(max_iter=1000),
+        "boosting": HistGradientBoostingClassifier(random_state=seed),
+    }[name]
+    return make_pipeline(TablePreprocessor(), model)
+
+
+def _last(model):
+    return model[-1] if isinstance(model, Pipeline) else model
+
+
+def singles_of(ensemble):
+    """Return models like a fitted ensemble, but with one network each."""
+    singles = []
+    for member in _last(ensemble).estimators_:
+        single = copy.copy(_last(ensemble))
+        single.estimators_, single.temperature_ = [member], 1.0
+        if isinstance(ensemble, Pipeline):
+            single = make_pipeline(*(step for _, step in ensemble.steps[:-1]), single)
+        singles.append(single)
+    return singles
+
+
+def score_repeat(seed, X, y, models, names, is_table):
+    """Score fitted models, lists by name, on the test part `X`, `y`."""
+    proba = {name: [m.predict_proba(X) for m in models[name]] for name in names}
+    y = np.searchsorted(_last(models["distilled"][0]).classes_, y)
     choice = proba["ensemble"][0].argmax(axis=1)
-    scores = {name: row_scores(proba[name], y, choice) for name in MODELS}
-    student = copy.copy(distilled[0][-1]).set_params(teacher=None)
+    scores = {name: row_scores(proba[name], y, choice) for name in names}
+    size_of = kilobytes if is_table else n_parameters
+    sizes = {name: size_of(models[name][0]) for name in names}
+    student = models["distilled"][0]
+    unit = "kB" if is_table else "parameters"
+    return Repeat(seed, scores, sizes, student, names, unit)
+
+
+def n_parameters(model):
+    """Return the number of weights of a student, or of all networks of an ensemble."""
+    model = _last(model)
+    nets = getattr(model, "estimators_", None) or [model.student_]
+    return sum(weights.numel() for net in nets for weights in net.module_.parameters())
+
+
+def kilobytes(model):
+    """Return the size of a pickle of what is shipped of a model."""
+    shipped = model.compact() if hasattr(model, "compact") else model
+    return max(1, round(len(pickle.dumps(shipped)) / 1000))
+
+
+def without_teacher(student):
+    """Return a copy of a fitted student that has forgotten its teacher."""
+    student = copy.copy(student).set_params(teacher=None)
     student.teacher_ = None
-    size, *each = [
-        sum(weights.numel() for weights in net.module_.parameters())
-        for net in [student.student_, *members]
-    ]
-    sizes = dict(zip(MODELS, [size, size, each[0], sum(each)], strict=True))
-    return Repeat(seed, scores, sizes, make_pipeline(distilled[0][0], student))
+    return student
 
 
 def row_scores(proba, y, choice):

@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from skdistill._inspection.costs import cost_text, pareto_front, size_name
 from skdistill._inspection.curve import (
     SIZES,
     distillation_curve,
     standard_error,
 )
+from skdistill._inspection.tradeoff import cost_text, pareto_front, size_name
 
 X_LABELS = {
     "n_parameters": "parameters of the network",

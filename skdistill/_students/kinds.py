@@ -10,13 +10,14 @@ from skdistill._students.classifier import is_classifier_student
 from skdistill._training.nets import net_logits
 
 
-def unfitted_student(estimator, X, n_classes, n_rows):
+def unfitted_student(estimator, X, n_classes, n_rows, error=None):
     """Return the student that the parameters of `estimator` describe, checked.
 
-    It is for training on `n_rows` like those of `X`.
+    It is for training on `n_rows` like those of `X`, of which a teacher gets the share
+    `error` wrong out of fold, if that is known.
     """
     if not is_classifier_student(estimator.student):
-        return network.unfitted_student(estimator, X, n_classes, n_rows)
+        return network.unfitted_student(estimator, X, n_classes, n_rows, error)
     classifier.check_classifier_student(estimator.student)
     classifier.check_parameters(estimator)
     return estimator.student

@@ -27,14 +27,14 @@ def student_name(estimator):
     return f"the student of {type(estimator).__name__}"
 
 
-def unfitted_student(estimator, X, n_classes, n_rows):
+def unfitted_student(estimator, X, n_classes, n_rows, error=None):
     """Return the net that the parameters of `estimator` describe, checked on `X`.
 
-    It is for training on `n_rows`.
+    It is for training on `n_rows`, of which a teacher gets the share `error` wrong.
     """
     if estimator.student is None:
         settings = {name: getattr(estimator, name) for name in NETWORK_PARAMETERS}
-        settings.update(budget_of(estimator, n_rows, "student")._asdict())
+        settings.update(budget_of(estimator, n_rows, "student", error)._asdict())
         net = mlp_net(StudentModel, **settings)
     else:
         refuse_overridden(estimator, "student", NETWORK_PARAMETERS)

@@ -10,6 +10,8 @@ STEPS = {"student": 12000, "peer": 6000, "member": 3000}
 """How many gradient steps "auto" stands for, about."""
 MIN_EPOCHS, MAX_EPOCHS = 5, 2000
 MIN_BATCH, MAX_BATCH = 64, 512
+NOISY = 0.1
+"""The share of rows, wrong out of fold, from which on labels are taken for noise."""
 BATCHES_PER_EPOCH = 128
 """How many batches an epoch has, about, where neither bound of their size holds."""
 LATE_SHARE = 0.25
@@ -28,17 +30,17 @@ class Budget(NamedTuple):
     weight_decay: float
 
 
-def budget_of(estimator, n_rows, role):
+def budget_of(estimator, n_rows, role, error=None):
     """Return the budget of the networks of `estimator` for training on `n_rows`.
 
     Their `role` is "student", "peer" of one that learns labels, or "member" of an
-    ensemble.
+    ensemble. The `error` is the share of rows that are wrong out of fold, if known.
     """
     given = {name: getattr(estimator, name) for name in Budget._fields}
-    return budget(n_rows, STEPS[role], **given)
+    return budget(n_rows, STEPS[role], error, **given)
 
 
-def budget(n_rows, n_steps, *, max_epochs, batch_size, weight_decay):
+def budget(n_rows, n_steps, error=None, *, max_epochs, batch_size, weight_decay):
     """Return the budget for training on `n_rows`.
 
     Parameters
@@ -46,6 +48,8 @@ def budget(n_rows, n_steps, *, max_epochs, batch_size, weight_decay):
     n_rows : int
     n_steps : int
         How many gradient steps "auto" stands for, about.
+    error : float, default=None
+        The share of rows that a model gets wrong out of fold, if it is known.
     max_epochs, batch_size : int or "auto"
         As the user gave them.
     weight_decay : float or "auto"
@@ -58,7 +62,7 @@ def budget(n_rows, n_steps, *, max_epochs, batch_size, weight_decay):
         n_epochs = -(-n_steps // n_batches)
         max_epochs = min(max(n_epochs, MIN_EPOCHS), MAX_EPOCHS)
     if weight_decay == "auto":
-        weight_decay = weight_decay_for(n_rows)
+        weight_decay = weight_decay_for(n_rows, error)
     return Budget(max_epochs, batch_size, weight_decay)
 
 
@@ -68,12 +72,14 @@ def batch_size_for(n_rows):
     return int(np.clip(2 ** round(np.log2(wanted)), MIN_BATCH, MAX_BATCH))
 
 
-def weight_decay_for(n_rows):
+def weight_decay_for(n_rows, error=None):
     """Return the power of two next to ``1 / n_rows``: a prior, shared by the rows.
 
+    Where labels are noise, that is multiplied by how far the `error` is above `NOISY`.
     A power of two, so that folds of a search that differ by a row train as one stack.
     """
-    return 2.0 ** -round(np.log2(n_rows))
+    factor = 1.0 if error is None else max(1.0, error / NOISY)
+    return 2.0 ** round(np.log2(factor / n_rows))
 
 
 def warn_unconverged(name, loss_curve):

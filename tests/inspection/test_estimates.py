@@ -125,3 +125,55 @@ def test_gain_and_gap_are_paired_within_a_repeat():
         together = estimates.gain_and_gap(repeats)
         assert together.mean[place] == pytest.approx(alone.mean[0])
         assert together.half[place] == pytest.approx(alone.half[0])
+
+
+def repeats_with(**shifts):
+    """Return repeats whose models are worse than 90 % and 0.3 by what is given."""
+    rng = np.random.default_rng(0)
+    names = {name: name for name in ("baseline", "distilled", "ensemble", *shifts)}
+    repeats = []
+    for seed in range(4):
+        scores = {}
+        for name in names:
+            accuracy, loss = shifts.get(name, (0, 0))
+            means = np.array([90 - accuracy, 0.3 + loss, 95])[:, None, None]
+            scores[name] = means + rng.normal(0, 0.01, size=(3, 2, 50))
+        repeats.append(Repeat(seed, scores, dict.fromkeys(names, 5), None, names, "kB"))
+    return repeats
+
+
+@pytest.mark.parametrize(
+    ("baseline", "words"),
+    [
+        ((5, 0.2), "is more accurate,\nand its log-loss is lower."),
+        ((0, 0.2), "is about as accurate,\nand its log-loss is lower."),
+        ((5, 0), "is more accurate,\nand its log-loss is about the same."),
+        (
+            (5, -0.2),
+            "its log-loss is higher.\nIts probabilities are worse: try a lower --temp",
+        ),
+        ((0, 0), "log-loss is about the same.\nDistillation did not help here: try"),
+        (
+            (-5, -0.2),
+            "is less accurate,\nand its log-loss is higher.\nDistillation did",
+        ),
+    ],
+)
+def test_the_verdict_speaks_of_accuracy_and_of_log_loss(baseline, words):
+    assert words in "\n".join(estimates.verdict(repeats_with(baseline=baseline)))
+
+
+def test_the_verdict_names_what_else_has_a_lower_log_loss():
+    worse, better = (0, 0.1), (0, -0.1)
+    repeats = repeats_with(baseline=worse, linear=better, boosting=worse)
+    text = "\n".join(estimates.verdict(repeats))
+    assert "LogisticRegression has a lower log-loss, 0.200 against 0.300" in text
+    assert "HistGradientBoosting" not in text
+
+
+def test_the_gap_in_log_loss_counts_down_as_better():
+    repeats = repeats_with(baseline=(5, 0.2), distilled=(0, 0.1))
+    gain, gap = estimates.gain_and_gap(repeats, metric=estimates.LOG_LOSS).mean
+    assert gain == pytest.approx(0.1, abs=0.01)
+    assert gap == pytest.approx(0.2, abs=0.01)
+    assert max(map(len, estimates.report(repeats, 0, "split").splitlines())) <= 100

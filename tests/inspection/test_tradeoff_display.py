@@ -10,8 +10,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Bunch
 
 from skdistill import TradeoffDisplay
-from skdistill._inspection.costs import cost_text, pareto_front, size_name
 from skdistill._inspection.curve import SIZES
+from skdistill._inspection.tradeoff import cost_text, pareto_front, size_name
 from tests.nets import small_distilled
 
 

@@ -49,6 +49,14 @@ def test_weight_decay_is_shared_by_the_rows():
     assert len({budget(n, 6000, **AUTO).weight_decay for n in (800, 801)}) == 1
 
 
+@pytest.mark.parametrize(
+    ("error", "share"), [(None, 1), (0.0, 1), (0.1, 1), (0.2, 2), (0.4, 4)]
+)
+def test_noisy_rows_call_for_more_decay(error, share):
+    decay = budget(1024, 6000, error, **AUTO).weight_decay
+    assert decay == share / 1024
+
+
 def test_numbers_mean_what_they_say():
     given = {"max_epochs": 3, "batch_size": 7, "weight_decay": 0.0}
     assert budget(500, 6000, **given) == Budget(**given)

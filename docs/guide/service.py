@@ -1,0 +1,32 @@
+"""Serve a compact model: rows of JSON in, probabilities out.
+
+python service.py model.safetensors 8000
+"""
+
+import json
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from skdistill import CompactClassifier
+
+
+class Service(BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        try:
+            proba = self.server.model.predict_proba(json.loads(body)).tolist()
+            names = map(str, self.server.model.classes_)
+            status, answer = 200, {"classes": [*names], "proba": proba}
+        except (ValueError, TypeError) as error:  # what was asked is wrong
+            status, answer = 400, {"error": str(error)}
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(json.dumps(answer).encode())
+
+
+if __name__ == "__main__":
+    server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Service)
+    server.model = CompactClassifier.load(sys.argv[1])
+    print(f"http://127.0.0.1:{server.server_port}", flush=True)
+    server.serve_forever()

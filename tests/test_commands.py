@@ -1,0 +1,472 @@
+"""`predict`, `distill` and `show`, and the tables that they read."""
+
+import json
+import pickle
+import re
+import subprocess
+import sys
+from itertools import pairwise
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+import skdistill.__main__ as cli
+from skdistill import CompactClassifier, DistilledClassifier, TablePreprocessor
+from skdistill._command import predicting
+
+N_ROWS = 120
+
+
+def dirty_table():
+    """Rows as people send them: ids, amounts and dates as text, holes, a rare class."""
+    rng = np.random.default_rng(0)
+    income = rng.lognormal(8, 0.6, N_ROWS)
+    code = rng.choice(["01", "02", "A1"], N_ROWS)
+    days = pd.to_datetime("2020-01-01") + pd.to_timedelta(np.arange(N_ROWS), unit="D")
+    table = pd.DataFrame(
+        {
+            "customer_id": rng.permutation(np.arange(5000, 5000 + N_ROWS)),
+            "name": [f"Person {i}" for i in range(N_ROWS)],
+            "income": [f"${value:,.2f}" for value in income],
+            "age": [str(v) if v % 9 else "?" for v in rng.integers(18, 80, N_ROWS)],
+            "code": np.where(rng.random(N_ROWS) < 0.1, None, code),
+            "since": days.strftime("%Y-%m-%d"),
+            "call": days.strftime("%d/%m/%Y"),
+            "news": rng.random(N_ROWS) < 0.5,
+            "country": "DE",
+            "status": np.where(income * (1 + (code == "A1")) > 3500, "stays", "left"),
+        }
+    )
+    table["status"] = table["status"].astype(object)
+    table.loc[[3, 4], "status"] = ["moved", None]
+    return table
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A dirty table, the same as rows without labels, and a model of it."""
+    folder = tmp_path_factory.mktemp("commands")
+    table = dirty_table()
+    table.to_csv(folder / "table.csv", index=False)
+    # In another order, beside a column that the model does not know.
+    rows = table.drop(columns="status")[table.columns[:-1][::-1]].assign(more="x")
+    rows.to_csv(folder / "rows.csv", index=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("skdistill._training.budget.MAX_EPOCHS", 3)
+        arguments = ["--teacher", "boosting", "--rare-classes", "drop"]
+        assert distill(folder, *arguments) == 0
+    return folder
+
+
+def distill(folder, *arguments, table="table.csv", target="status"):
+    return cli.main(
+        [
+            *("distill", "--data", str(folder / table), "--target", target),
+            *("--output", str(folder / "model.safetensors"), *arguments),
+        ]
+    )
+
+
+def predict(folder, *arguments, rows="rows.csv", output=None, model=None):
+    model = folder / "model.safetensors" if model is None else model
+    output = folder / "scores.csv" if output is None else output
+    given = [str(model), "--data", str(folder / rows), "--output", str(output)]
+    return cli.main(["predict", *given, *arguments])
+
+
+def the_error(code, capsys):
+    assert code == 2
+    err = capsys.readouterr().err
+    assert err.startswith("skdistill: error: ")
+    assert err.count("\n") == 1
+    return err
+
+
+# --- distill ------------------------------------------------------------------------
+
+
+def test_distill_says_what_it_did_and_what_the_model_is_worth(
+    folder, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr("skdistill._training.budget.MAX_EPOCHS", 3)
+    (tmp_path / "table.csv").write_bytes((folder / "table.csv").read_bytes())
+    options = ["--teacher", "forest", "--rare-classes", "drop", "--dtype", "float16"]
+    options += ["--report", str(tmp_path / "report.html")]
+    assert distill(tmp_path, *options) == 0
+    assert "<html" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    out, err = capsys.readouterr()
+    assert "leaves out" not in err
+    assert max(len(line) for line in out.splitlines() if "saved" not in line) <= 100
+    for line in (
+        r"Dropped 1 of 120 rows, which have no 'status'\.",
+        r"Dropped 1 of 119 rows, of 1 rare class: 'moved'\.",
+        r"customer_id +numbers +left out: an identifier, all different",
+        r"name +text, 118 values +left out: 118 different values, as in names",
+        r"income +numbers as text \(\$\) +scaled",
+        r"age +numbers as text +scaled, \d+ missing",
+        r"code +text, 3 values +one-hot, 4 columns, \d+ missing",
+        r"since +dates as text +scaled",
+        r"call +dates, not as YYYY-MM-DD +left out: .*",
+        r"news +true or false +one-hot, 2 columns",
+        r"country +text, 1 value +left out: the same in all rows",
+        r"95 training rows, 23 test rows, teacher: forest",
+        r"distilled student +\d+.\d\d ± \d+.\d\d +\d.\d+ ± .*",
+        r"LogisticRegression +\d+.\d\d ± .*",
+        r"HistGradientBoosting +\d+.\d\d ± .*",
+        r"Verdict: .*",
+    ):
+        assert re.search(f"^{line}$", out, re.MULTILINE), line
+    model = CompactClassifier.load(tmp_path / "model.safetensors")
+    assert [*model.feature_names_in_] == ["income", "age", "code", "since", "news"]
+    assert model.classes_.tolist() == ["left", "stays"]
+    assert model.provenance_["teacher"] == "RandomForestClassifier"
+    scored = model.provenance_["metrics"]
+    assert f"{100 * scored['accuracy']:.2f} ± " in out
+    assert f"{scored['log_loss']:.3f} ± " in out
+    assert scored["n_test"] == 23
+
+
+def test_rare_classes_are_an_error_or_merged(folder, capsys):
+    error = the_error(distill(folder), capsys)
+    assert "class 'moved' of the target has 1 of 119 rows" in error
+    assert "--rare-classes drop or merge" in error
+    error = the_error(distill(folder, "--rare-classes", "merge"), capsys)
+    assert "the rare classes have 1 of 119 rows together" in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--seed", "-1"], "--seed must be >= 0"),
+        (["--alpha", "2"], "--alpha must be > 0 .* and <= 1"),
+        (["--rare-classes", "hide"], "invalid choice: 'hide'"),
+        (["--drop", "pet"], "--drop pet: no such column beside the target in"),
+        (["--teacher", "oracle"], "cannot read the --teacher oracle: .* it is one of"),
+    ],
+)
+def test_wrong_options_of_distill(arguments, message, folder, capsys):
+    arguments = ["--rare-classes", "drop", *arguments]
+    assert re.search(message, the_error(distill(folder, *arguments), capsys))
+
+
+def test_a_fitted_teacher_gets_the_table_as_it_is(
+    folder, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr("skdistill._training.budget.MAX_EPOCHS", 3)
+    table = dirty_table().dropna(subset="status")
+    table = table[table["status"] != "moved"]
+    table.to_csv(tmp_path / "table.csv", index=False)
+    X = table.drop(columns="status")
+    teacher = make_pipeline(TablePreprocessor(), RandomForestClassifier(5))
+    with pytest.warns(UserWarning, match="leaves out"):
+        teacher.fit(X, table["status"])
+    joblib.dump(teacher, tmp_path / "teacher.joblib")
+    assert distill(tmp_path, "--teacher", str(tmp_path / "teacher.joblib")) == 0
+    out, err = capsys.readouterr()
+    assert "all figures of teacher and student are too good" in " ".join(out.split())
+    assert "leaves out" not in err
+    model = CompactClassifier.load(tmp_path / "model.safetensors")
+    assert [*model.feature_names_in_] == [*X.columns]
+
+    table.drop(columns="income").to_csv(tmp_path / "table.csv", index=False)
+    teacher = str(tmp_path / "teacher.joblib")
+    error = the_error(distill(tmp_path, "--teacher", teacher), capsys)
+    assert "does not take rows of this table: " in error
+    assert "income" in error
+
+
+# --- predict ------------------------------------------------------------------------
+
+
+def as_trained(folder):
+    """Return the rows as the model got them in training."""
+    rows = pd.read_csv(folder / "rows.csv", low_memory=False)
+    income = rows["income"].str.replace(r"[$,]", "", regex=True).astype(float)
+    age = pd.to_numeric(rows["age"], errors="coerce")
+    since = pd.to_datetime(rows["since"])
+    return rows.assign(income=income, age=age, since=since)
+
+
+@pytest.mark.parametrize("chunk_size", [1, 7, 1000])
+def test_predict_writes_what_the_model_predicts(chunk_size, folder, tmp_path, capsys):
+    arguments = ["--chunk-size", str(chunk_size), "--copy", "customer_id", "name"]
+    assert predict(folder, *arguments, output=tmp_path / "scores.csv") == 0
+    assert capsys.readouterr().out.endswith("scores.csv: 120 rows\n")
+    scores = pd.read_csv(tmp_path / "scores.csv")
+    assert [*scores.columns] == [
+        *("customer_id", "name", "prediction"),
+        *("probability_left", "probability_stays"),
+    ]
+    model, rows = (
+        CompactClassifier.load(folder / "model.safetensors"),
+        as_trained(folder),
+    )
+    X = rows[model.feature_names_in_]
+    np.testing.assert_allclose(scores.iloc[:, 3:], model.predict_proba(X), atol=1e-6)
+    assert scores["prediction"].tolist() == model.predict(X).tolist()
+    assert scores["customer_id"].tolist() == rows["customer_id"].tolist()
+    assert [path.name for path in tmp_path.iterdir()] == ["scores.csv"]
+
+
+def test_predict_does_not_import_torch(folder, tmp_path):
+    code = f"""
+import sys
+from skdistill.__main__ import main
+assert main(["predict", {str(folder / "model.safetensors")!r},
+    "--data", {str(folder / "rows.csv")!r}, "--output", "scores.csv"]) == 0
+assert main(["show", {str(folder / "model.safetensors")!r}]) == 0
+heavy = {{"torch", "skorch", "matplotlib", "onnx"}} & set(sys.modules)
+print(sorted(heavy))
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+    assert result.stdout.splitlines()[-1] == "[]"
+    assert (tmp_path / "scores.csv").exists()
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_other_separators_and_compressed_files(separator, folder, tmp_path):
+    rows = pd.read_csv(folder / "rows.csv", dtype=str, keep_default_na=False)
+    rows.to_csv(tmp_path / "rows.csv.gz", sep=separator, index=False)
+    assert predict(folder, output=tmp_path / "plain.csv") == 0
+    given = {"rows": tmp_path / "rows.csv.gz", "output": tmp_path / "scores.csv.gz"}
+    assert predict(folder, **given) == 0
+    pd.testing.assert_frame_equal(
+        pd.read_csv(tmp_path / "plain.csv"), pd.read_csv(tmp_path / "scores.csv.gz")
+    )
+
+
+def test_parquet_in_and_out(folder, tmp_path):
+    pytest.importorskip("pyarrow")
+    as_trained(folder).to_parquet(tmp_path / "rows.parquet")
+    assert predict(folder, output=tmp_path / "plain.csv") == 0
+    arguments = ["--chunk-size", "50"]
+    given = {
+        "rows": tmp_path / "rows.parquet",
+        "output": tmp_path / "scores.parquet",
+    }
+    assert predict(folder, *arguments, **given) == 0
+    scores = pd.read_parquet(tmp_path / "scores.parquet")
+    plain = pd.read_csv(tmp_path / "plain.csv")
+    assert scores["prediction"].tolist() == plain["prediction"].tolist()
+    np.testing.assert_allclose(scores.iloc[:, 1:], plain.iloc[:, 1:], atol=1e-6)
+
+
+def test_without_pyarrow_the_error_names_it(folder, tmp_path, monkeypatch, capsys):
+    for name in ("pyarrow", "pyarrow.parquet"):
+        monkeypatch.setitem(sys.modules, name, None)
+    for given in ({"rows": "rows.parquet"}, {"output": tmp_path / "scores.parquet"}):
+        error = the_error(predict(folder, **given), capsys)
+        assert "pip install 'skdistill[parquet]'" in error
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_no_rows_give_a_header(folder, tmp_path):
+    header, _ = (folder / "rows.csv").read_text().split("\n", 1)
+    (tmp_path / "rows.csv").write_text(header + "\n")
+    output = tmp_path / "scores.csv"
+    assert predict(folder, rows=tmp_path / "rows.csv", output=output) == 0
+    assert output.read_text() == "prediction,probability_left,probability_stays\n"
+
+
+def test_columns_that_lack_are_named(folder, tmp_path, capsys):
+    rows = pd.read_csv(folder / "rows.csv").drop(columns=["income", "news"])
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    error = the_error(predict(folder, rows=tmp_path / "rows.csv"), capsys)
+    assert "lacks the columns 'income', 'news' of the model" in error
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("income", "much", "'income' of .* must hold numbers, .*; row 70 has 'much'"),
+        (
+            "since",
+            "1/2/2020",
+            "'since' of .* must hold dates, .*; row 70 has '1/2/2020'",
+        ),
+        ("news", "maybe", "'news' of .* must hold booleans, .*; row 70 has 'maybe'"),
+        ("age", "inf", "rows 51 to 100 of .*: Input X contains infinity"),
+    ],
+)
+def test_a_bad_value_is_found_and_what_was_there_stays(
+    column, value, message, folder, tmp_path, capsys
+):
+    rows = pd.read_csv(folder / "rows.csv", dtype=str)
+    rows.loc[69, column] = value
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    output = tmp_path / "scores.csv"
+    output.write_text("as before")
+    arguments = {"rows": tmp_path / "rows.csv", "output": output}
+    code = predict(folder, "--chunk-size", "50", **arguments)
+    assert re.search(message, the_error(code, capsys))
+    assert output.read_text() == "as before"
+    assert {path.name for path in tmp_path.iterdir()} == {"rows.csv", "scores.csv"}
+
+
+def test_ctrl_c_leaves_nothing_half_written(folder, tmp_path, monkeypatch, capsys):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(predicting, "_scored", interrupted)
+    assert predict(folder, output=tmp_path / "scores.csv") == 130
+    assert capsys.readouterr().err == "skdistill: interrupted\n"
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_files_that_would_be_lost_or_cannot_be_written(folder, tmp_path, capsys):
+    error = the_error(predict(folder, output=folder / "rows.csv"), capsys)
+    assert "rows.csv is a file that is read from" in error
+    error = the_error(predict(folder, output=tmp_path), capsys)
+    assert "is not a file" in error
+    error = the_error(predict(folder, output=tmp_path / "no" / "scores.csv"), capsys)
+    assert "cannot write to the folder" in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--chunk-size", "0"], "--chunk-size must be >= 1"),
+        (["--copy", "pet"], "no column 'pet' in .*; its columns are: country, news"),
+        (["--tea"], "unrecognized arguments: --tea"),
+    ],
+)
+def test_wrong_options_of_predict(arguments, message, folder, capsys):
+    assert re.search(message, the_error(predict(folder, *arguments), capsys))
+
+
+def test_an_unknown_command_is_an_error(capsys):
+    error = the_error(cli.main(["predikt"]), capsys)
+    assert "no command 'predikt'; there are distill, predict, show, and --help" in error
+
+
+def test_whoever_reads_may_stop(folder):
+    command = [sys.executable, "-m", "skdistill", "show", "--json"]
+    with subprocess.Popen(
+        [*command, str(folder / "model.safetensors")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
+
+
+@pytest.mark.parametrize("command", ["distill", "predict", "show"])
+def test_each_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main([command, "--help"])
+    assert caught.value.code == 0
+    assert f"python -m skdistill {command}" in capsys.readouterr().out
+
+
+# --- Models in pickles --------------------------------------------------------------
+
+
+class Bomb:
+    def __reduce__(self):
+        return (open, ("exploded", "w"))
+
+
+def test_a_pickle_is_read_only_if_it_is_trusted(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "bomb.pkl"
+    path.write_bytes(pickle.dumps(Bomb()))
+    for command in (["show"], ["predict", "--data", "x", "--output", "y"]):
+        error = the_error(cli.main([*command, str(path)]), capsys)
+        assert "add --trust-pickle: reading it runs the code in it" in error
+    assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"12345678{", b"nothing of ours at all"])
+def test_a_file_without_a_model(content, folder, tmp_path, capsys):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(content)
+    assert "is no" in the_error(predict(folder, model=path), capsys)
+    path.write_bytes(pickle.dumps([1, 2]))
+    code = predict(folder, "--trust-pickle", model=path)
+    assert "must hold a fitted classifier" in the_error(code, capsys)
+
+
+def test_a_pipeline_of_the_users_is_taken_if_trusted(folder, tmp_path):
+    """Its columns say nothing of what they hold: pandas tells by all rows at once."""
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(
+        {"code": rng.choice([1, 2, 3], 40), "size": rng.normal(size=40)}
+    )
+    model = LogisticRegression().fit(rows, rows["size"] > 0)
+    joblib.dump(model, tmp_path / "model.joblib")
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    output = tmp_path / "scores.csv"
+    given = {"rows": tmp_path / "rows.csv", "model": tmp_path / "model.joblib"}
+    arguments = ["--trust-pickle", "--chunk-size", "9"]
+    assert predict(folder, *arguments, output=output, **given) == 0
+    scores = pd.read_csv(output)
+    np.testing.assert_allclose(scores.iloc[:, 1:], model.predict_proba(rows))
+    assert scores["prediction"].tolist() == model.predict(rows).tolist()
+
+
+def test_a_model_that_knows_no_names_takes_columns_in_order(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3))
+    model = DistilledClassifier(alpha=0, max_epochs=2).fit(X, X[:, 0] > 0).compact()
+    model.save(tmp_path / "model.safetensors")
+    rows = pd.DataFrame(X, columns=["a", "b", "c"]).assign(id=range(60))
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    error = the_error(predict(tmp_path), capsys)
+    assert "does not know its columns by name and takes 3; " in error
+    assert predict(tmp_path, "--copy", "id") == 0
+    scores = pd.read_csv(tmp_path / "scores.csv")
+    np.testing.assert_allclose(scores.iloc[:, 2:], model.predict_proba(X), atol=1e-6)
+
+
+# --- show ---------------------------------------------------------------------------
+
+
+def test_show_says_what_is_in_a_model(folder, capsys):
+    assert cli.main(["show", str(folder / "model.safetensors")]) == 0
+    out = capsys.readouterr().out
+    for line in (
+        r"model     CompactClassifier",
+        r"classes   2: 'left', 'stays'",
+        r"features  5: income \(number\), age \(number\), code \(category\), .*",
+        r"layers    \d+ > 64 > 32 > 2; [\d,]+ parameters, stored as float32",
+        r"trained   20\d\d-.* on 95 rows",
+        r"teacher   HistGradientBoostingClassifier, temperature 3.0, alpha 0.5",
+        r"metrics   accuracy 0\.\d+, log_loss .*, n_test 23",
+    ):
+        assert re.search(f"^{line}", out, re.MULTILINE), line
+
+
+def test_show_as_json(folder, capsys):
+    assert cli.main(["show", str(folder / "model.safetensors"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["classes"] == ["left", "stays"]
+    assert found["bytes"] == (folder / "model.safetensors").stat().st_size
+    assert found["features"][0] == {"name": "income", "kind": "number"}
+    widths = found["layers"]
+    assert found["parameters"] == sum(
+        (n_in + 1) * n_out for n_in, n_out in pairwise(widths)
+    )
+    assert found["provenance"]["n_samples"] == 95
+
+
+def test_show_of_a_trusted_pipeline(tmp_path, capsys):
+    X = pd.DataFrame({"size": [0.0, 1.0] * 10, "colour": ["red", "green"] * 10})
+    model = make_pipeline(TablePreprocessor(), LogisticRegression()).fit(X, [0, 1] * 10)
+    joblib.dump(model, tmp_path / "model.joblib")
+    path = str(tmp_path / "model.joblib")
+    assert cli.main(["show", path, "--trust-pickle"]) == 0
+    out = capsys.readouterr().out
+    assert "model     Pipeline of TablePreprocessor, LogisticRegression\n" in out
+    assert "features  2: size (number), colour (category)\n" in out
