@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from skdistill._search import DistilledClassifierCV
     from skdistill._students.compact import CompactClassifier
     from skdistill._students.compacting import compact
+    from skdistill._students.onnx import to_onnx
     from skdistill._targets.transfer import (
         GaussianTransfer,
         MixupTransfer,
@@ -44,6 +45,7 @@ _PUBLIC = {
     "distill": "skdistill._distill",
     "one_standard_error": "skdistill._one_standard_error",
     "reference_recipe": "skdistill._reference",
+    "to_onnx": "skdistill._students.onnx",
 }
 
 # Written out, as type checkers do not run this.
@@ -65,6 +67,7 @@ __all__ = [
     "distill",
     "one_standard_error",
     "reference_recipe",
+    "to_onnx",
 ]
 
 # Pickles name these, too.
