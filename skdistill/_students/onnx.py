@@ -11,6 +11,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from skdistill._columns import as_pandas_or_array, kind_of
+from skdistill._prediction import LogitsClassifierMixin
 from skdistill._preprocessing import TablePreprocessor
 from skdistill._sklearn import BaseSearchCV
 from skdistill._students.compact_table import CompactPreprocessor
@@ -114,9 +115,11 @@ def to_onnx(model, X_sample=None, *, opset=None):
     options, last = None, model.steps[-1][1] if isinstance(model, Pipeline) else model
     if is_classifier(last):
         options = {id(last): {"zipmap": False}}
+    inputs = _inputs(model, X_sample)
     converted = skl2onnx.to_onnx(
-        model, initial_types=_inputs(model, X_sample), options=options, target_opset=opset
+        model, initial_types=inputs, options=options, target_opset=opset
     )
+    _name_inputs(converted.graph, [name for name, _ in inputs])
     onnx.checker.check_model(converted)
     return converted
 
@@ -149,6 +152,24 @@ def _unwrapped(model):
     return model
 
 
+def _name_inputs(graph, names):
+    """Give the inputs their names, of which skl2onnx has made identifiers."""
+    from onnx.helper import make_node
+
+    taken = {tensor.name for tensor in (*graph.input, *graph.initializer)}
+    taken.update(name for node in graph.node for name in node.output)
+    for name, tensor in zip(names, graph.input, strict=True):
+        if name == tensor.name:
+            continue
+        if name in taken:
+            raise ValueError(
+                f"The column {name!r} cannot have its name in ONNX, as another tensor "
+                f"there has it. Rename it. The columns are {names}."
+            )
+        graph.node.insert(0, make_node("Identity", [name], [tensor.name]))
+        tensor.name = name
+
+
 def _inputs(model, X_sample):
     """Return the names and types of the inputs, as skl2onnx takes them."""
     names = getattr(model, "feature_names_in_", None)
@@ -158,7 +179,7 @@ def _inputs(model, X_sample):
             names = [f"x{j}" for j in range(n_features)]
         if names is None:
             return [("X", _tensor(kinds[0], n_features))]
-        return [(n, _tensor(k, 1)) for n, k in zip(names, kinds, strict=True)]
+        return [(str(n), _tensor(k, 1)) for n, k in zip(names, kinds, strict=True)]
     X = as_pandas_or_array(X_sample)
     if hasattr(X, "columns"):
         names = [*X.columns] if names is None else names
@@ -195,6 +216,8 @@ def _kinds(model, names):
         first = CompactPreprocessor.of(first)
     if isinstance(first, CompactPreprocessor):
         return [_kind_in_fit(column) for column in first.columns]
+    if isinstance(first, LogitsClassifierMixin):
+        return ["Float"] * model.n_features_in_
     tags = get_tags(first).input_tags
     if isinstance(first, ColumnTransformer) or tags.string or tags.categorical:
         raise ValueError(

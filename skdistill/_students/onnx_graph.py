@@ -45,6 +45,7 @@ class Graph:
         domain : str, default=""
             That of the operator.
         **attributes : dict
+            And perhaps its `op_version`.
 
         Returns
         -------

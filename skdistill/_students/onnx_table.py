@@ -136,6 +136,7 @@ def _place_of_text(graph, values, j, place_of):
         "LabelEncoder",
         text,
         domain="ai.onnx.ml",
+        op_version=2,
         keys_strings=keys,
         values_int64s=[*place_of.values()],
         default_int64=len(place_of),
