@@ -164,7 +164,7 @@ def layers_of(net):
 
 
 def _array(values):
-    return np.array(values.detach(), dtype=np.float32, order="C")
+    return values.detach().numpy().astype(np.float32, order="C", copy=True)
 
 
 def _leaves(module):

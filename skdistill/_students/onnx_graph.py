@@ -1,6 +1,5 @@
 """Nodes of ONNX, one by one, in what skl2onnx puts together."""
 
-import numpy as np
 from onnx import TensorProto
 from onnx.helper import np_dtype_to_tensor_dtype
 from skl2onnx.common.data_types import guess_proto_type
