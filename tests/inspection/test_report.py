@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.compose import make_column_transformer
 from sklearn.datasets import make_classification
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
@@ -19,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from skdistill import DistillationReport, compact, distill
+from skdistill import DistillationReport, DistilledClassifier, compact, distill
 from skdistill._inspection.costs import n_bytes, n_parameters
 from tests.nets import small_distilled, small_search, small_teacher
 
@@ -136,7 +137,7 @@ def test_any_kind_of_student(data):
     report = report_on(tree, data, X_train=X, y_train=y)
     assert report.frame().index.tolist() == ["teacher", "student", "baseline"]
     assert np.isfinite(report.frame().loc["student", "kl"])
-    search = small_search(LogisticRegression()).fit(X, y)
+    search = small_search(LogisticRegression(), alphas=[0.5, 0.8]).fit(X, y)
     report = report_on(search, data, X_train=X, y_train=y)
     assert report.frame().index.tolist() == ["teacher", "student", "baseline"]
     grid = GridSearchCV(small_distilled(forest), {"alpha": [0.5, 1.0]}, cv=2)
@@ -145,27 +146,22 @@ def test_any_kind_of_student(data):
 
 
 def small_distilled_tree(teacher):
-    from skdistill import DistilledClassifier
-
     student = DecisionTreeClassifier(max_depth=3)
     return DistilledClassifier(
         teacher, student=student, calibrate=False, target_cv=None, random_state=0
     )
 
 
-def test_tables_with_categories(data):
+def test_tables_with_categories(data, monkeypatch):
+    monkeypatch.setattr("skdistill._inspection.costs.SECONDS", 0.02)
     X, X_test, y, y_test = data
 
     def table(X):
         frame = pd.DataFrame(X, columns=list("uvwxyz"))
         return frame.assign(kind=np.where(X[:, 0] > 0, "up", "down"))
 
-    numbers = make_pipeline(StandardScaler(), LogisticRegression())
-    from sklearn.compose import make_column_transformer
-
-    teacher = make_pipeline(
-        make_column_transformer((StandardScaler(), list("uvwxyz"))), numbers
-    )
+    numbers = make_column_transformer((StandardScaler(), list("uvwxyz")))
+    teacher = make_pipeline(numbers, LogisticRegression())
     model = small_distilled(teacher, preprocessor="auto").fit(table(X), y)
     report = DistillationReport.from_estimator(
         model, table(X_test), y_test, X_train=table(X), y_train=y, timing=True
