@@ -26,6 +26,7 @@ sphinx_gallery_conf = {
     "write_computation_times": False,  # a page with scripts from the network
 }
 
+toc_object_entries_show_parents = "hide"
 html_title = "skdistill"
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {"logo": {"text": "skdistill"}}
