@@ -4,13 +4,18 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skdistill._onnx_hooks import OnnxHooksMixin
 from skdistill._pickling import VersionedPickleMixin
 from skdistill._prediction import LogitsClassifierMixin, classifier_logits
 from skdistill._students.model_file import load_model, save_model
 
 
 class CompactClassifier(
-    LogitsClassifierMixin, VersionedPickleMixin, ClassifierMixin, BaseEstimator
+    LogitsClassifierMixin,
+    OnnxHooksMixin,
+    VersionedPickleMixin,
+    ClassifierMixin,
+    BaseEstimator,
 ):
     """A fitted student that needs neither torch nor skorch nor pandas.
 
