@@ -40,7 +40,7 @@ def estimate(rows, overlap=0.0):
     within = [part.mean(axis=axis).T / len(rows) for part in rows for axis in (1, 2)]
     samples = [(means, overlap), *((sample, 0) for sample in within)]
     samples = [(x, 1 / len(x) + shared) for x, shared in samples if len(x) > 1]
-    parts = [(np.cov(x.T) * weight, len(x) - 1) for x, weight in samples]
+    parts = [(np.atleast_2d(np.cov(x.T)) * weight, len(x) - 1) for x, weight in samples]
     cov = sum(part for part, _ in parts)
     spread = sum(part.diagonal() ** 2 / size for part, size in parts)
     df = np.maximum(cov.diagonal() ** 2 / spread.clip(np.finfo(float).tiny), 1)

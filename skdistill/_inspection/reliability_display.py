@@ -39,7 +39,8 @@ class ReliabilityDisplay:
 
     Predictions are sorted into bins by their confidence, the probability of the class
     that is predicted [1]_. On the diagonal a model is right as often as it says; below
-    it is too sure of itself. A second plot below has the number of rows in each bin.
+    it is too sure of itself. The size of a marker goes by the number of rows in the
+    bin, which a second plot below has.
 
     Make one with :meth:`from_estimator` or :meth:`from_predictions`.
 
@@ -293,24 +294,42 @@ class ReliabilityDisplay:
         ax.clear()
         self.ax_, self.figure_ = ax, ax.figure
         self.counts_ax_ = ax.inset_axes([0, -0.34, 1, 0.28], sharex=ax)
-        first = np.nonzero(self.counts.any(axis=0))[0][0] / self.counts.shape[1]
-        ax.plot([first, 1], [first, 1], color="gray", linewidth=0.8, label="_diagonal")
-        self.lines_ = []
         edges = np.linspace(0, 1, self.counts.shape[1] + 1)
-        errors = self.errors()
-        for i, (colour, marker, line) in enumerate(styles_of(self.names)):
-            kw = {"color": colour, "marker": marker, "linestyle": line}
-            kw |= {"label": f"{self.names[i]} (ECE {errors[self.names[i]]:.3f})"}
-            kept = self.counts[i] > 0
-            values = self.confidence[i][kept], self.accuracy[i][kept]
-            self.lines_ += ax.plot(*values, **{**kw, **line_kw})
-            self.counts_ax_.stairs(
-                self.counts[i], edges, color=colour, linestyle=line, linewidth=1.2
-            )
-        ax.set(ylabel="accuracy", xlim=(first, 1))
-        ax.set_ylim(min(first, np.nanmin(self.accuracy)) - 0.03, 1.03)
+        first = edges[self.counts.any(axis=0).argmax()]
+        ax.plot([first, 1], [first, 1], color="gray", linewidth=0.8)
+        self.lines_ = [
+            self._draw_model(place, style, edges, line_kw)
+            for place, style in enumerate(styles_of(self.names))
+        ]
+        ax.set(ylabel="accuracy", xlim=(first, 1 + 0.03 * (1 - first)))
+        ax.set_ylim(min(first, np.nanmin(self.accuracy)) - 0.04, 1.04)
         ax.tick_params(labelbottom=False)
+        # Above the axes, where it hides no point.
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
-        self.counts_ax_.set(xlabel="confidence: probability of the predicted class")
-        self.counts_ax_.set(ylabel="rows")
+        self.counts_ax_.set_xlabel("confidence: probability of the predicted class")
+        self.counts_ax_.set_ylabel("rows")
         return self
+
+    def _draw_model(self, place, style, edges, line_kw):
+        """Draw one model and its counts, and return its line."""
+        colour, marker, line_style = style
+        name, counts = self.names[place], self.counts[place]
+        kept = counts > 0
+        values = self.confidence[place][kept], self.accuracy[place][kept]
+        kw = {
+            "color": colour,
+            "marker": marker,
+            "markersize": 3,
+            "linestyle": line_style,
+            "linewidth": 1.2,
+            "label": f"{name} (ECE {self.errors()[name]:.3f})",
+        }
+        (line,) = self.ax_.plot(*values, **{**kw, **line_kw})
+        # A bin of few rows says little, and is small.
+        sizes = 120 * counts[kept] / counts.max()
+        shown = {"color": line.get_color(), "marker": line.get_marker()}
+        self.ax_.scatter(*values, s=sizes, linewidths=0, **shown)
+        self.counts_ax_.stairs(
+            counts, edges, color=line.get_color(), linestyle=line_style, linewidth=1.2
+        )
+        return line

@@ -11,7 +11,6 @@ from skdistill._inspection.report_plots import plots
 from skdistill._inspection.report_style import OF_FRAGMENT, OF_PAGE
 
 NO_PLOTS = "The plots need matplotlib: pip install 'skdistill[plot]'."
-KINDS = {"good": "It helped", "bad": "It did not help", "open": "Not measured"}
 N_CLASSES = 100
 """How many classes a page has: those that student and teacher disagree about most."""
 
@@ -59,7 +58,7 @@ def fragment(report, pictures=""):
         _costs(report),
         _by_class(report),
         _largest(report),
-        "".join(f"<p><small>{escape(note)}</small></p>" for note in _notes(report)),
+        "".join(_note(text) for text in report.about["notes"]),
     ]
     body = "\n".join(part for part in parts if part)
     return (
@@ -67,21 +66,18 @@ def fragment(report, pictures=""):
     )
 
 
-def _notes(report):
-    return report.about["notes"]
+def _note(text):
+    return f"<p><small>{escape(text)}</small></p>"
 
 
 def _verdict(report):
     kind = report.about["kind"]
-    return (
-        f'<p class="verdict {kind}"><strong>{KINDS[kind]}.</strong> '
-        f"{escape(report.verdict)}</p>"
-    )
+    return f'<p class="verdict {kind}">{escape(report.verdict)}</p>'
 
 
 def _plots(report):
     if find_spec("matplotlib") is None:
-        return f"<p><small>{escape(NO_PLOTS)}</small></p>"
+        return _note(NO_PLOTS)
     figures = [
         f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>"
         for caption, svg in plots(report).items()

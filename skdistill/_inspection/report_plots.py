@@ -28,7 +28,10 @@ SETTINGS = {
         INK,
     ),
 }
-SCORES = {"log_loss": "log-loss (lower is better)", "accuracy": "accuracy (higher is)"}
+SCORES = {
+    "log_loss": "log-loss (lower is better)",
+    "accuracy": "accuracy (higher is better)",
+}
 
 
 def plots(report):
@@ -94,4 +97,4 @@ def _draw_scores(figure, report):
 
 def _draw_reliability(figure, report):
     figure.set_size_inches(4.4, 5.2)
-    report.reliability.plot(ax=figure.subplots(), markersize=5)
+    report.reliability.plot(ax=figure.subplots())

@@ -11,7 +11,7 @@ OF_FRAGMENT = """
 }
 .skdistill-report .good { border-color: #2f8f5b; }
 .skdistill-report .bad { border-color: #c4572a; }
-.skdistill-report .open { border-color: #8a8a8a; }
+.skdistill-report .open { border-color: #b08900; }
 .skdistill-report .wide { max-width: 100%; overflow-x: auto; }
 .skdistill-report table {
   border: 0; border-collapse: collapse; font-size: inherit;

@@ -6,6 +6,10 @@ STRONGER_TEACHER = (
     "The teacher knows no more than this student finds out by itself: ship the "
     "baseline, or find a stronger teacher."
 )
+CALIBRATE = (
+    "The teacher is no less accurate than the baseline, but too sure or unsure of "
+    "itself: use calibrate='auto', or wrap it in a CalibratedClassifierCV."
+)
 MORE_ROWS = (
     "What matters here is within the noise of the test part: more test rows, or "
     "several fitted models, tell more."
@@ -56,7 +60,8 @@ def verdict(means, costs, why_no_teacher=None):
     text = "{} has a lower log-loss than the student, {} against {}.".format(
         best, *map(number, values)
     )
-    return Verdict("bad", f"{found.text} {text}", found.advice)
+    kind = "open" if found.kind == "good" else found.kind
+    return Verdict(kind, f"{found.text} {text}", found.advice)
 
 
 def _on_distillation(means, costs, why_no_teacher):
@@ -115,7 +120,9 @@ def _did_not_help(means, gain, gap, kept):
     text = f"Distillation did not help here: the student's log-loss is {compared}."
     if gap.sign < 0:
         text += " The teacher itself is worse than the baseline."
-        return Verdict("bad", f"{text} {_on_accuracy(means)}", (STRONGER_TEACHER,))
+        as_accurate = means.difference("accuracy", "teacher", "baseline").sign >= 0
+        advice = (CALIBRATE if as_accurate else STRONGER_TEACHER,)
+        return Verdict("bad", f"{text} {_on_accuracy(means)}", advice)
     if kept is not None:
         text += f" Of the teacher's edge it has {percent(kept)}."
         advice = (BETTER_STUDENT,)
