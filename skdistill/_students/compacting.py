@@ -174,7 +174,7 @@ def _leaves(module):
     """Yield the layers of a module that does no more than call one after another."""
     if type(module) in (StudentModel, TeacherModel):
         yield from _leaves(module.layers)
-    elif type(module) is nn.Sequential:
+    elif type(module).forward is nn.Sequential.forward:
         for part in module:
             yield from _leaves(part)
     elif type(module) not in (nn.Dropout, nn.Identity):
