@@ -50,6 +50,10 @@ figure { margin: 0; max-width: 30rem; }
 figure svg { display: block; height: auto; width: 100%; }
 figure svg text { font-family: system-ui, sans-serif; }
 figcaption { font-size: .9em; margin-top: .4em; }
+@media (max-width: 32rem) {
+  .skdistill-report table { font-size: .8em; }
+  .skdistill-report th, .skdistill-report td { padding-right: .5em; }
+}
 @media print {
   main { max-width: none; padding: 0; }
   .skdistill-report { font-size: 10pt; }
