@@ -17,6 +17,7 @@ from skdistill._ensemble_members import (
     unfitted_member,
 )
 from skdistill._network_rows import fit_preprocessor
+from skdistill._notebook import NotebookSummaryMixin
 from skdistill._pickling import VersionedPickleMixin
 from skdistill._prediction import LogitsClassifierMixin
 from skdistill._progress import epoch_progress
@@ -35,7 +36,11 @@ from skdistill._validation import (
 
 
 class EnsembleTeacher(
-    LogitsClassifierMixin, VersionedPickleMixin, ClassifierMixin, BaseEstimator
+    NotebookSummaryMixin,
+    LogitsClassifierMixin,
+    VersionedPickleMixin,
+    ClassifierMixin,
+    BaseEstimator,
 ):
     """Ensemble of neural networks with a soft vote, to be distilled into one.
 

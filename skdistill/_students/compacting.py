@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skdistill import __version__
+from skdistill._notebook import NotebookSummaryMixin
 from skdistill._prediction import LogitsClassifierMixin
 from skdistill._preprocessing import TablePreprocessor
 from skdistill._sklearn import BaseSearchCV
@@ -23,7 +24,7 @@ from skdistill._training.modules import StudentModel
 from skdistill._validation import copy_form
 
 
-class StudentClassifierMixin(LogitsClassifierMixin):
+class StudentClassifierMixin(NotebookSummaryMixin, LogitsClassifierMixin):
     """What an estimator with a fitted student does with it: predict, and ship it."""
 
     def _logits(self, X):
