@@ -2,27 +2,36 @@
 
     python benchmarks/predict.py
 
-writes docs/benchmarks/predict.md and predict.png.
+writes docs/benchmarks/predict.md and predict.png. `--quick` prints the same of a few
+calls each, and writes into the folder that follows it.
 """
 
-import resource
+import argparse
+import pickle
 import subprocess
 import sys
+import tempfile
 import warnings
+from pathlib import Path
 
 import numpy as np
+import onnxruntime
+import timing
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from skorch import NeuralNetClassifier
-from timing import RESULTS, in_turn, milliseconds, ratio, table, write
+from timing import in_turn, milliseconds, ratio, table, write
 
-from skdistill import DistilledClassifier, EnsembleTeacher
+from skdistill import DistilledClassifier, EnsembleTeacher, compact, to_onnx
 
 N_ROWS = (1, 100, 10_000, 100_000)
 N_FEATURES = 20
 MEMORY_ROWS = 5_000_000
+COLD_ROUNDS = 9
 
 
 def data(n_rows):
@@ -57,37 +66,10 @@ def bare_torch(module):
     return predict_proba
 
 
-def onnx_runtime(module):
-    """Return the module as an ONNX Runtime session, or None without the extra."""
-    try:
-        import onnx
-        import onnxruntime
-        from onnx import TensorProto, helper, numpy_helper
-    except ImportError:
-        return None
-    nodes, weights, name = [], [], "X"
-    layers = [layer for layer in module.layers if hasattr(layer, "weight")]
-    for i, layer in enumerate(layers):
-        for kind in ("weight", "bias"):
-            array = getattr(layer, kind).detach().numpy()
-            weights.append(numpy_helper.from_array(array, f"{kind}{i}"))
-        inputs = [name, f"weight{i}", f"bias{i}"]
-        nodes.append(helper.make_node("Gemm", inputs, [f"linear{i}"], transB=1))
-        last = i == len(layers) - 1
-        kind, name = ("Softmax", "proba") if last else ("Relu", f"hidden{i}")
-        nodes.append(helper.make_node(kind, [f"linear{i}"], [name]))
-    graph = helper.make_graph(
-        nodes,
-        "mlp",
-        [helper.make_tensor_value_info("X", TensorProto.FLOAT, [None, N_FEATURES])],
-        [helper.make_tensor_value_info("proba", TensorProto.FLOAT, [None, 2])],
-        weights,
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
-    model.ir_version = 8
-    onnx.checker.check_model(model)
-    session = onnxruntime.InferenceSession(model.SerializeToString())
-    return lambda X: session.run(None, {"X": X})
+def onnx_runtime(model):
+    """Return a model in ONNX Runtime."""
+    session = onnxruntime.InferenceSession(to_onnx(model).SerializeToString())
+    return lambda X: session.run(["probabilities"], {"X": X})[0]
 
 
 def contestants():
@@ -100,9 +82,12 @@ def contestants():
         warnings.simplefilter("ignore", ConvergenceWarning)
         mlp = MLPClassifier((64, 32), max_iter=1, random_state=0).fit(X, y)
     student: NeuralNetClassifier = distilled.student_
-    functions = {
+    return {
         "distilled": distilled.predict_proba,
+        "compact": distilled.compact().predict_proba,
+        "ONNX Runtime": onnx_runtime(distilled),
         "teacher of 12": teacher.predict_proba,
+        "ONNX Runtime, teacher": onnx_runtime(teacher),
         "skorch, 1 student": student.predict_proba,
         "skorch, 12 teachers": lambda X: [
             net.predict_proba(X) for net in teacher.estimators_
@@ -111,12 +96,10 @@ def contestants():
         "bare numpy, student": bare_numpy(student.module_),
         "MLPClassifier": mlp.predict_proba,
         "LogisticRegression": LogisticRegression().fit(X, y).predict_proba,
-        "ONNX Runtime, student": onnx_runtime(student.module_),
     }
-    return {name: function for name, function in functions.items() if function}
 
 
-def timings(functions):
+def timings(functions, quick):
     times = {}
     for n_rows in N_ROWS:
         X, _ = data(n_rows)
@@ -125,49 +108,171 @@ def timings(functions):
             for name, function in functions.items()
         }
         n_rounds = 15 if n_rows <= 100 else 5
-        times[n_rows] = in_turn(calls, n_rounds, min_duration=0.1)
+        settings = (2, 0.0) if quick else (n_rounds, 0.1)
+        times[n_rows] = in_turn(calls, *settings)
     return times
 
 
-def peak_memory():
+def peak_memory(n_rows):
     """Return the MB that predict_proba needs beside input and output, by dtype."""
     found = {}
     for dtype in ("float32", "float64"):
-        command = [sys.executable, __file__, "--memory", dtype]
+        command = [sys.executable, __file__, "--memory", dtype, str(n_rows)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         found[dtype] = float(done.stdout)
     return found
 
 
-def print_peak_memory(dtype):
+def print_peak_memory(dtype, n_rows):
     X, y = data(512)
     model = DistilledClassifier(max_epochs=1, random_state=0)
     model.fit(X, y, soft_targets=np.full((512, 2), 0.5)).predict_proba(X)
-    X = np.ones((MEMORY_ROWS, N_FEATURES), dtype=dtype)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    X = np.ones((n_rows, N_FEATURES), dtype=dtype)
+    before = peak_kilobytes()
     proba = model.predict_proba(X)
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print((after - before) / 1024 - proba.nbytes / 2**20)
+    print((peak_kilobytes() - before) / 1024 - proba.nbytes / 2**20)
 
 
-def plot(times):
+def peak_kilobytes():
+    # Not getrusage, whose maximum starts at what the parent process had.
+    with open("/proc/self/status") as file:
+        return int(next(line.split()[1] for line in file if line.startswith("VmHWM:")))
+
+
+# --- Cold start ---------------------------------------------------------------------
+
+# What a process does from its start to its first answer, for one row of zeros.
+PICKLED = """
+import pickle
+import numpy as np
+with open({path!r}, "rb") as file:
+    model = pickle.load(file)
+model.predict_proba(np.zeros((1, {n_features}), dtype=np.float32))
+"""
+LOADED = """
+import numpy as np
+from skdistill import CompactClassifier
+model = CompactClassifier.load({path!r})
+model.predict_proba(np.zeros((1, {n_features}), dtype=np.float32))
+"""
+IN_ONNX = """
+import numpy as np
+import onnxruntime
+session = onnxruntime.InferenceSession({path!r})
+session.run(None, {{"X": np.zeros((1, {n_features}), dtype=np.float32)}})
+"""
+RESIDENT = """
+with open("/proc/self/status") as file:
+    print(next(line.split()[1] for line in file if line.startswith("VmRSS:")))
+"""
+
+
+def first_answers(folder):
+    """Write models into a folder, and return programs that each load and ask one."""
+    X, y = data(512)
+    student = DistilledClassifier(max_epochs=1, random_state=0)
+    uniform = np.full((len(y), 2), 0.5)
+    pipeline = make_pipeline(StandardScaler(), student)
+    pipeline.fit(X, y, distilledclassifier__soft_targets=uniform)
+    teacher = EnsembleTeacher(max_epochs=1, random_state=0)
+    big = make_pipeline(StandardScaler(), teacher).fit(X, y)
+    # The file has no Pipeline: its scaler is the model's own.
+    scaled = DistilledClassifier(
+        preprocessor=StandardScaler(), max_epochs=1, random_state=0
+    )
+    scaled.fit(X, y, soft_targets=uniform).compact().save(folder / "model.safetensors")
+    for name, model in {
+        "student": pipeline,
+        "teacher": big,
+        "compact": compact(pipeline),
+    }.items():
+        (folder / f"{name}.pickle").write_bytes(pickle.dumps(model))
+    onnx_model = to_onnx(pipeline).SerializeToString()
+    (folder / "model.onnx").write_bytes(onnx_model)
+    programs = {
+        "student, pickle (torch, skorch)": (PICKLED, "student.pickle"),
+        "teacher, pickle (torch, skorch)": (PICKLED, "teacher.pickle"),
+        "compact, pickle": (PICKLED, "compact.pickle"),
+        "compact, safetensors": (LOADED, "model.safetensors"),
+        "ONNX Runtime": (IN_ONNX, "model.onnx"),
+        "`import torch` alone": ("import torch", None),
+        "`import numpy` alone": ("import numpy", None),
+    }
+    found = {}
+    for label, (program, name) in programs.items():
+        path = None if name is None else folder / name
+        code = program.format(path=str(path), n_features=N_FEATURES)
+        found[label] = code, None if path is None else path.stat().st_size
+    return found
+
+
+def cold_starts(n_rounds):
+    """Return the seconds, the resident MB and the kB on disk of each first answer."""
+    with tempfile.TemporaryDirectory() as folder:
+        programs = first_answers(Path(folder))
+        memory = {}
+
+        def started(label):
+            command = [sys.executable, "-c", programs[label][0] + RESIDENT]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            memory[label] = int(done.stdout) / 1024
+
+        calls = {label: lambda label=label: started(label) for label in programs}
+        times = in_turn(calls, n_rounds)
+    sizes = {label: size for label, (_, size) in programs.items()}
+    return times, memory, sizes
+
+
+def cold_table(times, memory, sizes):
+    to = "`import torch` alone"
+    return table(
+        ["", "milliseconds", f"times {to}", "resident MB", "kB on disk"],
+        [
+            [
+                name,
+                milliseconds(times[name]),
+                ratio(times, name, to),
+                f"{memory[name]:.0f}",
+                "" if sizes[name] is None else f"{sizes[name] / 1000:.0f}",
+            ]
+            for name in times
+        ],
+    )
+
+
+# --- Output -------------------------------------------------------------------------
+
+
+def plot(times, cold):
     import matplotlib.pyplot as plt
 
-    figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    figure, (ax, right) = plt.subplots(
+        ncols=2, figsize=(12, 4.8), layout="constrained", width_ratios=[3, 2]
+    )
+    own = ("distilled", "compact", "ONNX Runtime", "teacher of 12")
     for name in times[1]:
-        own = name in ("distilled", "teacher of 12")
         medians = [1e3 * np.median(times[n_rows][name]) for n_rows in N_ROWS]
-        ax.plot(
-            N_ROWS, medians, "o-" if own else ".--", lw=2.5 if own else 1, label=name
-        )
+        style, width = ("o-", 2.5) if name in own else (".--", 1)
+        ax.plot(N_ROWS, medians, style, lw=width, label=name)
     ax.set(xscale="log", yscale="log", xlabel="rows", ylabel="milliseconds per call")
     ax.legend(fontsize=8)
     ax.grid(alpha=0.3)
-    figure.savefig(RESULTS / "predict.png", dpi=120)
+    names = [*cold][::-1]
+    seconds = [np.median(cold[name]) for name in names]
+    labels = [name.replace("`", "").replace(" (", "\n(") for name in names]
+    bars = right.barh(labels, seconds, color="C0")
+    right.bar_label(bars, fmt="%.2f", padding=3)
+    right.set(xlabel="seconds from process start to first answer")
+    right.margins(x=0.15)
+    right.grid(axis="x", alpha=0.3)
+    right.set_axisbelow(True)
+    figure.savefig(timing.RESULTS / "predict.png", dpi=120)
+    plt.close(figure)
 
 
-def main():
-    times = timings(contestants())
+def main(quick=False):
+    times = timings(contestants(), quick)
+    cold, resident, sizes = cold_starts(2 if quick else COLD_ROUNDS)
     names = list(times[1])
     absolute = [
         [name, *(milliseconds(times[n_rows][name]) for n_rows in N_ROWS)]
@@ -177,33 +282,53 @@ def main():
         [name, *(ratio(times[n_rows], name, "distilled") for n_rows in N_ROWS)]
         for name in names[1:]
     ]
+    small = [
+        [name, *(ratio(times[n_rows], "compact", name) for n_rows in N_ROWS)]
+        for name in ("bare numpy, student", "LogisticRegression")
+    ]
     ensemble = [
         ratio(times[n_rows], "skorch, 12 teachers", "teacher of 12")
         for n_rows in N_ROWS
     ]
     rows = [f"{n_rows:,} row" + "s" * (n_rows > 1) for n_rows in N_ROWS]
+    memory_rows = 100_000 if quick else MEMORY_ROWS
     memory = ", ".join(
-        f"{extra:.0f} MB for {dtype} input" for dtype, extra in peak_memory().items()
+        f"{extra:.0f} MB for {dtype} input"
+        for dtype, extra in peak_memory(memory_rows).items()
     )
     write(
         "predict",
         "Prediction",
         "`predict_proba` on 20 features: the student of the reference recipe (3,490 "
-        "parameters) and its teacher of twelve networks (559,896).",
+        "parameters), its compact copy, and its teacher of twelve networks (559,896); "
+        "student and teacher also in ONNX Runtime, by `to_onnx`.",
         "Milliseconds per call:\n\n" + table(["", *rows], absolute),
         "Times as slow as `DistilledClassifier.predict_proba`:\n\n"
         + table(["", *rows], relative),
+        "`CompactClassifier.predict_proba`, times as slow as:\n\n"
+        + table(["", *rows], small),
         "Twelve skorch calls, times as slow as `EnsembleTeacher.predict_proba`:\n\n"
         + table(rows, [ensemble]),
-        f"Peak memory of `DistilledClassifier.predict_proba` on {MEMORY_ROWS:,} rows, "
+        "Cold start: from the start of a Python process to its first answer, for one "
+        "row, by a Pipeline of a scaler and the model; the file of safetensors has the "
+        "scaler in its first layer. Memory is what the process has then.\n\n"
+        + cold_table(cold, resident, sizes),
+        f"Peak memory of `DistilledClassifier.predict_proba` on {memory_rows:,} rows, "
         f"beside input and output: {memory}.",
-        "![milliseconds per call against rows](predict.png)",
+        "![milliseconds per call against rows, and seconds to the first answer]"
+        "(predict.png)",
     )
-    plot(times)
+    plot(times, cold)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--memory"]:
-        print_peak_memory(sys.argv[2])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", metavar="FOLDER", type=Path)
+    parser.add_argument("--memory", nargs=2, metavar=("DTYPE", "ROWS"))
+    arguments = parser.parse_args()
+    if arguments.memory:
+        print_peak_memory(arguments.memory[0], int(arguments.memory[1]))
     else:
-        main()
+        if arguments.quick:
+            timing.RESULTS = arguments.quick
+        main(quick=arguments.quick is not None)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from skdistill._search import DistilledClassifierCV
     from skdistill._students.compact import CompactClassifier
     from skdistill._students.compacting import compact
+    from skdistill._students.onnx import to_onnx
     from skdistill._targets.transfer import (
         GaussianTransfer,
         MixupTransfer,
@@ -55,6 +56,7 @@ _PUBLIC = {
     "one_standard_error": "skdistill._one_standard_error",
     "reference_recipe": "skdistill._reference",
     "smallest_within": "skdistill._inspection.curve",
+    "to_onnx": "skdistill._students.onnx",
 }
 
 # Written out, as type checkers do not run this.
@@ -82,6 +84,7 @@ __all__ = [
     "one_standard_error",
     "reference_recipe",
     "smallest_within",
+    "to_onnx",
 ]
 
 # Pickles name these, too.

@@ -18,6 +18,7 @@ from skdistill._ensemble_members import (
 )
 from skdistill._network_rows import fit_preprocessor
 from skdistill._notebook import NotebookSummaryMixin
+from skdistill._onnx_hooks import OnnxHooksMixin
 from skdistill._pickling import VersionedPickleMixin
 from skdistill._prediction import LogitsClassifierMixin
 from skdistill._progress import epoch_progress
@@ -38,6 +39,7 @@ from skdistill._validation import (
 class EnsembleTeacher(
     NotebookSummaryMixin,
     LogitsClassifierMixin,
+    OnnxHooksMixin,
     VersionedPickleMixin,
     ClassifierMixin,
     BaseEstimator,

@@ -157,7 +157,9 @@ class LogitsClassifierMixin:
         values = rows.ravel()
         if not math.isfinite(np.vdot(values, values)):
             # Finite values may add up to infinity: scikit-learn decides.
-            rows = validate_data(self, filled(self, X), dtype=np.float32, reset=False)
+            rows = check_array(
+                filled(self, X), dtype=np.float32, estimator=self, input_name="X"
+            )
         return rows
 
     def predict_logits(self, X):

@@ -20,6 +20,7 @@ from skdistill._columns import (
     is_plain,
     kind_of,
 )
+from skdistill._onnx_hooks import OnnxHooksMixin
 from skdistill._pickling import VersionedPickleMixin
 from skdistill._sklearn import Interval, _check_feature_names_in, _fit_context
 
@@ -34,7 +35,9 @@ LARGEST_SIZE = 1e30
 """Scale and median up to which float32 holds a column, and the inverse of a scale."""
 
 
-class TablePreprocessor(VersionedPickleMixin, TransformerMixin, BaseEstimator):
+class TablePreprocessor(
+    OnnxHooksMixin, VersionedPickleMixin, TransformerMixin, BaseEstimator
+):
     """Make numbers of a table, each column in the way of its kind.
 
     Numbers are scaled to mean 0 and variance 1, behind the median for what is missing.

@@ -2,14 +2,20 @@
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
 
+from skdistill._onnx_hooks import OnnxHooksMixin
 from skdistill._pickling import VersionedPickleMixin
 from skdistill._prediction import LogitsClassifierMixin, classifier_logits
 from skdistill._students.model_file import load_model, save_model
 
 
 class CompactClassifier(
-    LogitsClassifierMixin, VersionedPickleMixin, ClassifierMixin, BaseEstimator
+    LogitsClassifierMixin,
+    OnnxHooksMixin,
+    VersionedPickleMixin,
+    ClassifierMixin,
+    BaseEstimator,
 ):
     """A fitted student that needs neither torch nor skorch nor pandas.
 
@@ -112,6 +118,7 @@ class CompactClassifier(
 
     def _of_dicts(self, rows):
         """Return a row for each dict of values by name."""
+        check_is_fitted(self)
         names = getattr(self, "feature_names_in_", None)
         if names is None:
             raise ValueError(
@@ -170,6 +177,7 @@ class CompactClassifier(
         ...     path.stat().st_size < 2 * 2_600 + 2_048  # weights, and little more
         True
         """
+        check_is_fitted(self)
         save_model(self, path, dtype, metrics)
 
     @classmethod

@@ -14,17 +14,20 @@ from torch import nn
 
 from skdistill import __version__
 from skdistill._notebook import NotebookSummaryMixin
+from skdistill._onnx_hooks import OnnxHooksMixin
 from skdistill._prediction import LogitsClassifierMixin
 from skdistill._preprocessing import TablePreprocessor
 from skdistill._sklearn import BaseSearchCV
 from skdistill._students.compact import CompactClassifier
 from skdistill._students.compact_table import CompactPreprocessor
 from skdistill._students.kinds import is_classifier_student, student_logits
-from skdistill._training.modules import StudentModel
+from skdistill._training.modules import StudentModel, TeacherModel
 from skdistill._validation import copy_form
 
 
-class StudentClassifierMixin(NotebookSummaryMixin, LogitsClassifierMixin):
+class StudentClassifierMixin(
+    NotebookSummaryMixin, LogitsClassifierMixin, OnnxHooksMixin
+):
     """What an estimator with a fitted student does with it: predict, and ship it."""
 
     def _logits(self, X):
@@ -131,7 +134,7 @@ def _compacted(estimator):
     student = estimator.student_
     model.student_ = student if is_classifier_student(student) else None
     if model.student_ is None:
-        model.coefs_, model.intercepts_ = _layers(student)
+        model.coefs_, model.intercepts_ = layers_of(student)
     model._row_preprocessor = None
     if "preprocessor_" in vars(estimator):
         preprocessor = estimator.preprocessor_
@@ -145,7 +148,7 @@ def _compacted(estimator):
     return model
 
 
-def _layers(net):
+def layers_of(net):
     """Return the weights and biases of a trained net of Linear and ReLU layers."""
     module = net.module_
     layers = list(_leaves(module))
@@ -158,8 +161,8 @@ def _layers(net):
     )
     if not plain:
         raise ValueError(
-            "compact() takes a StudentModel, or a torch.nn.Sequential of Linear layers "
-            "with ReLU between them, trained with CrossEntropyLoss. Got a student with "
+            "compact() and to_onnx() take a StudentModel, or a torch.nn.Sequential of "
+            "Linear layers with ReLU between them, trained with CrossEntropyLoss. Got "
             f"the module {type(module).__name__}."
         )
     coefs = [_array(layer.weight.T) for layer in linear]
@@ -172,7 +175,7 @@ def _array(values):
 
 def _leaves(module):
     """Yield the layers of a module that does no more than call one after another."""
-    if type(module) is StudentModel:
+    if type(module) in (StudentModel, TeacherModel):
         yield from _leaves(module.layers)
     elif type(module) is nn.Sequential:
         for part in module:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from skdistill._students.compact_table import CompactPreprocessor
 from skdistill._students.model_header import (
     Damaged,
     check,
@@ -37,7 +38,9 @@ def save_model(model, path, dtype, metrics):
     tensors = {}
     layers = zip(model.coefs_, model.intercepts_, strict=True)
     for place, (coef, intercept) in enumerate(layers):
-        stored = {**_stored(coef, dtype), "intercept": intercept}
+        stored = {"coef": coef, "intercept": intercept}
+        if dtype != "float32":
+            stored = _rounded(coef, intercept, dtype, _centre(model, place))
         tensors |= {f"{name}.{place}": values for name, values in stored.items()}
     data = save(tensors, {"skdistill": header, "sha256": _digest(header, tensors)})
     if model.classes_.dtype.kind == "U":
@@ -48,22 +51,62 @@ def save_model(model, path, dtype, metrics):
     _replace(path, data)
 
 
-def _stored(coef, dtype):
-    """Return the tensors that stand for a layer's weights."""
+def _centre(model, place):
+    """Return the means of a layer's inputs if it has taken over scaling, or else 0.
+
+    None for a layer whose inputs are not features, each of which may have a unit.
+    """
+    if place > 0:
+        return None
+    zeros = np.zeros(len(model.coefs_[0]))
+    preprocessor = getattr(model, "preprocessor_", None)
+    if preprocessor is None or model._row_preprocessor is not None:
+        return zeros
+    if isinstance(preprocessor, CompactPreprocessor):
+        return np.array([column.get("mean", 0.0) for column in preprocessor.columns])
+    means = getattr(preprocessor, "mean_", None)
+    return zeros if means is None else means
+
+
+def _rounded(coef, intercept, dtype, centre):
+    """Return the tensors that stand for a layer with its weights in fewer bits."""
+    stored, rest = {}, coef.astype(np.float64)
+    if centre is not None:
+        # What has taken over scaling has weights as different as the units are.
+        input_scale = np.abs(rest).max(axis=1).astype(np.float32)
+        input_scale[input_scale == 0] = 1
+        rest /= input_scale[:, np.newaxis]
+        stored["input_scale"] = input_scale
     if dtype == "int8":
-        scale = np.abs(coef).max(axis=0) / np.float32(LARGEST_CODE)
+        scale = (np.abs(rest).max(axis=0) / LARGEST_CODE).astype(np.float32)
         scale[scale == 0] = 1
-        codes = np.rint(coef / scale).clip(-LARGEST_CODE, LARGEST_CODE)
-        return {"coef": codes.astype(np.int8), "scale": scale}
-    with np.errstate(over="ignore"):
-        stored = coef.astype(DTYPES[dtype])
-    if not np.isfinite(stored).all():
-        raise ValueError(
-            f"The 'dtype' parameter of save cannot be {dtype!r} for this model: it has "
-            f"weights up to {np.abs(coef).max():.3g}, and float16 ends at 65504. Use "
-            "'float32' or 'int8'."
-        )
-    return {"coef": stored}
+        codes = np.rint(rest / scale).clip(-LARGEST_CODE, LARGEST_CODE)
+        stored |= {"coef": codes.astype(np.int8), "scale": scale}
+    else:
+        with np.errstate(over="ignore"):
+            stored["coef"] = rest.astype(np.float16)
+        if not np.isfinite(stored["coef"]).all():
+            raise ValueError(
+                "The 'dtype' parameter of save cannot be 'float16' for this model: it "
+                f"has weights up to {np.abs(coef).max():.3g}, and float16 ends at "
+                "65504. Use 'float32' or 'int8'."
+            )
+    if centre is not None:
+        # Far from zero, the rounding of a weight moves all rows: take that back.
+        error = coef - _weights(stored["coef"], stored.get("scale"), input_scale)
+        intercept = (intercept + centre @ error).astype(np.float32)
+    return {**stored, "intercept": intercept}
+
+
+def _weights(coef, scale, input_scale):
+    """Return the float32 weights that a layer's tensors stand for."""
+    coef = coef.astype(np.float32, copy=False)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if scale is not None:
+            coef *= scale
+        if input_scale is not None:
+            coef *= input_scale[:, np.newaxis]
+    return coef
 
 
 def _replace(path, data):
@@ -131,9 +174,9 @@ def _checked_layers(tensors, width, n_classes):
     coefs, intercepts = [], []
     while tensors:
         place = len(coefs)
-        coef, intercept, scale = (
+        coef, intercept, scale, input_scale = (
             tensors.pop(f"{name}.{place}", None)
-            for name in ("coef", "intercept", "scale")
+            for name in ("coef", "intercept", "scale", "input_scale")
         )
         check(coef is not None and intercept is not None, "it lacks a tensor")
         check(
@@ -141,20 +184,19 @@ def _checked_layers(tensors, width, n_classes):
             and len(coef) == width
             and coef.size > 0
             and intercept.shape == coef.shape[1:]
-            and (scale is not None) == (coef.dtype == np.int8),
+            and (scale is not None) == (coef.dtype == np.int8)
+            and (input_scale is None or coef.dtype != np.float32),
             "the layers do not fit each other",
         )
         check(intercept.dtype == np.float32, "an intercept is not float32")
-        width = coef.shape[1]
-        coef = coef.astype(np.float32, copy=False)
-        if scale is not None:
+        for values, size in ((scale, coef.shape[1]), (input_scale, width)):
             check(
-                scale.shape == (width,) and scale.dtype == np.float32,
+                values is None
+                or (values.shape == (size,) and values.dtype == np.float32),
                 "a scale does not fit its layer",
             )
-            with np.errstate(over="ignore", invalid="ignore"):
-                coef *= scale
-        coefs.append(coef)
+        width = coef.shape[1]
+        coefs.append(_weights(coef, scale, input_scale))
         intercepts.append(intercept)
     check(coefs and width == n_classes, "the last layer does not fit the classes")
     check(

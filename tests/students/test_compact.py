@@ -1,6 +1,7 @@
 """What ships predicts what was trained, without what trained it."""
 
 import copy
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -141,6 +142,18 @@ def test_scaling_that_the_first_layer_does(binary):
     assert_same(model.compact(), model, X)
 
 
+def test_a_missing_number_is_no_reason_to_warn_of_names(binary):
+    X, y = binary
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    model = quick(preprocessor="auto").fit(frame, y)
+    frame.loc[0, "a"] = np.nan
+    small = model.compact()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert_same(small, model, frame)
+        small.predict({**frame.iloc[1].to_dict(), "b": None})
+
+
 def test_a_preprocessor_of_the_users_ships_as_it_is(mixed):
     X, y = mixed
     encoder = make_column_transformer(
@@ -185,8 +198,11 @@ def test_it_is_never_fitted(binary):
         small.fit(X, y)
     with pytest.raises(TypeError, match="cannot be fitted"):
         make_pipeline(StandardScaler(), small).fit(X, y)
+    for rows in (X, {"a": 1}):
+        with pytest.raises(NotFittedError):
+            CompactClassifier().predict(rows)
     with pytest.raises(NotFittedError):
-        CompactClassifier().predict(X)
+        CompactClassifier().save("nowhere")
     scores = cross_val_score(FrozenEstimator(small), X, y)
     assert len(scores) == 5
     assert "CompactClassifier" in small._repr_html_()

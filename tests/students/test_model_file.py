@@ -117,13 +117,33 @@ def test_dtypes(binary, path, dtype, largest):
     assert path.stat().st_size <= n_bytes + 2048
 
 
+@pytest.mark.parametrize("preprocessor", ["auto", StandardScaler()])
+@pytest.mark.parametrize(("dtype", "largest"), [("float16", 2e-3), ("int8", 0.05)])
+def test_dtypes_with_scaling_in_the_first_layer(
+    binary, path, dtype, largest, preprocessor
+):
+    """Its weights are as different as the units, and its inputs far from zero."""
+    X, y = binary
+    X = X.astype(np.float64) * 10.0 ** np.arange(-9, 9, 3) * [1, 1, 1, -1, 1, 1]
+    X += 100 * X.std(axis=0)
+    model = quick(preprocessor=preprocessor, max_epochs=30).fit(X, y)
+    assert model._row_preprocessor is None
+    small = model.compact()
+    small.save(path, dtype=dtype)
+    again = CompactClassifier.load(path)
+    difference = np.abs(again.predict_proba(X) - small.predict_proba(X)).max()
+    assert 0 < difference <= largest
+
+
 def test_weights_that_int8_cannot_tell_apart(small, path):
-    small.coefs_[0][:, 0] = 0
-    small.coefs_[0][:, 1] = 1e-44
+    small.coefs_[1][:, 0] = 0
+    small.coefs_[1][:, 1] = 1e-44
+    small.coefs_[0][3] = 0
     small.save(path, dtype="int8")
-    coef = CompactClassifier.load(path).coefs_[0]
-    assert not coef[:, 0].any()
-    assert np.abs(coef[:, 1]).max() < 1e-40
+    again = CompactClassifier.load(path)
+    assert not again.coefs_[1][:, 0].any()
+    assert np.abs(again.coefs_[1][:, 1]).max() < 1e-40
+    assert not again.coefs_[0][3].any()
 
 
 def test_metrics_are_kept(small, path):
@@ -141,7 +161,7 @@ def test_what_cannot_be_saved(binary, path):
     small = quick().fit(X, y).compact()
     with pytest.raises(ValueError, match=r"'dtype' .* \['float32', .* Got 'bfloat16'"):
         small.save(path, dtype="bfloat16")
-    small.coefs_[0][0, 0] = 1e6
+    small.coefs_[1][0, 0] = 1e6
     with pytest.raises(ValueError, match=r"cannot be 'float16' .* up to 1e\+06"):
         small.save(path, dtype="float16")
     small.classes_ = np.array([None, ()], dtype=object)
@@ -319,6 +339,7 @@ def _without(name):
         (_of_tensor("intercept.1", np.ones(2, np.float16)), "intercept is not float32"),
         (_of_tensor("coef.1", np.ones((8, 2), np.int8)), "layers do not fit"),
         (_of_tensor("scale.1", np.ones(2, np.float32)), "layers do not fit"),
+        (_of_tensor("input_scale.0", np.ones(6, np.float32)), "layers do not fit"),
         (_of_tensor("intercept.1", np.full(2, np.nan, np.float32)), "finite"),
     ],
 )
