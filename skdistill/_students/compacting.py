@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skdistill import __version__
+from skdistill._notebook import NotebookSummaryMixin
 from skdistill._onnx_hooks import OnnxHooksMixin
 from skdistill._prediction import LogitsClassifierMixin
 from skdistill._preprocessing import TablePreprocessor
@@ -24,7 +25,9 @@ from skdistill._training.modules import StudentModel, TeacherModel
 from skdistill._validation import copy_form
 
 
-class StudentClassifierMixin(LogitsClassifierMixin, OnnxHooksMixin):
+class StudentClassifierMixin(
+    NotebookSummaryMixin, LogitsClassifierMixin, OnnxHooksMixin
+):
     """What an estimator with a fitted student does with it: predict, and ship it."""
 
     def _logits(self, X):
