@@ -45,7 +45,7 @@ print(report.verdict)
 report
 
 # %%
-# Are the probabilities what they say? ``report.to_html("report.html")`` writes a page
-# with this picture and more.
+# Are the probabilities what they say? ``report.to_html("report.html")`` writes a
+# page with this picture and more.
 report.reliability.plot()
 plt.show()

@@ -7,21 +7,25 @@ once per fold, and trains the students of all candidates and folds as one stack.
 """
 
 import matplotlib.pyplot as plt
-from sklearn.datasets import load_digits
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.datasets import make_classification
 
-from skdistill import DistilledClassifierCV, SearchDisplay, one_standard_error
+from skdistill import (
+    DistilledClassifierCV,
+    EnsembleTeacher,
+    SearchDisplay,
+    one_standard_error,
+)
 
-X, y = load_digits(return_X_y=True)
+X, y = make_classification(
+    n_samples=1_500, n_features=20, n_informative=10, n_redundant=5, random_state=0
+)
 search = DistilledClassifierCV(
-    RandomForestClassifier(n_estimators=100),
+    EnsembleTeacher(n_estimators=6, max_epochs=15),
     temperatures=[1.0, 2.0, 3.0, 5.0],
     alphas=[0.0, 0.25, 0.5, 0.75, 1.0],
     cv=3,
     scoring="neg_log_loss",
     refit=one_standard_error,
-    preprocessor="auto",
-    calibrate=False,
     max_epochs=30,
     random_state=0,
 )
