@@ -101,9 +101,8 @@ class DistilledClassifier(
         Number of rows per training step. "auto" stands for 64, and for more in a table
         of more than some 10,000 rows: 512 from 50,000 on.
     weight_decay : float or "auto", default="auto"
-        Weight decay of Adam. "auto" is ``1 / n_samples``, rounded to a power of two;
-        and ``10 * error / n_samples`` where the teacher, out of fold, is known to get a
-        larger share of the rows wrong than a tenth.
+        Weight decay of Adam. "auto" is ``1 / n_samples``, to a power of two; ten times
+        the share of rows that the teacher has wrong out of fold as much, if it is more.
     calibrate : bool or "auto", default="auto"
         Whether the teacher's logits are divided by one temperature, which minimizes
         their log-loss for rows that it was not fitted on: overconfidence is handed on

@@ -17,6 +17,7 @@ from skdistill._ensemble_members import (
     unfitted_member,
 )
 from skdistill._network_rows import fit_preprocessor
+from skdistill._notebook import NotebookSummaryMixin
 from skdistill._onnx_hooks import OnnxHooksMixin
 from skdistill._pickling import VersionedPickleMixin
 from skdistill._prediction import LogitsClassifierMixin
@@ -36,6 +37,7 @@ from skdistill._validation import (
 
 
 class EnsembleTeacher(
+    NotebookSummaryMixin,
     LogitsClassifierMixin,
     OnnxHooksMixin,
     VersionedPickleMixin,

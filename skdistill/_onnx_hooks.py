@@ -16,6 +16,7 @@ class OnnxHooksMixin:
         Returns
         -------
         callable
+            Takes the scope and the inputs, and returns the outputs.
         """
         return _nodes().parser_of(self)
 
@@ -25,6 +26,7 @@ class OnnxHooksMixin:
         Returns
         -------
         callable
+            Takes the operator.
         """
         return _nodes().set_shapes
 
@@ -34,6 +36,7 @@ class OnnxHooksMixin:
         Returns
         -------
         callable
+            Takes the scope, the operator and the container of the nodes.
         """
         return _nodes().convert
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skdistill._inspection.verdict import number
+from skdistill._inspection.verdict import number, percent
 
 SCORES = {
     "log_loss": "log-loss",
@@ -19,7 +19,7 @@ COSTS = {
     "bytes": "file",
     "row_us_p50": "one row, median",
     "row_us_p99": "one row, 99th percentile",
-    "us_per_row_of_1000": "a row of 1,000",
+    "us_per_row_of_1000": "each of 1,000 rows",
 }
 RECOVERED = {"log_loss": "log-loss", "accuracy": "accuracy"}
 NOTHING = "-"
@@ -76,14 +76,14 @@ def recovery_rows(report):
     """Return rows of a label, recovery, gain and gap, each with its interval."""
     rows = []
     for name, row in report.recovery.iterrows():
-        cells = []
-        for what in ("recovery", "gain", "gap"):
-            value = row[what]
+        cells = [("not measurable", "")]
+        if not np.isnan(row["recovery"]):
+            found = percent(row[["recovery", "recovery_low", "recovery_high"]])
+            share, _, ends = found.partition(" [")
+            cells = [(share, f"[{ends}")]
+        for what in ("gain", "gap"):
             ends = interval(row[f"{what}_low"], row[f"{what}_high"])
-            if what == "recovery" and np.isnan(value):
-                cells.append(("not measurable", ""))
-            else:
-                cells.append((number(value), ends))
+            cells.append((number(row[what]), ends))
         rows.append((RECOVERED[name], cells))
     return rows
 

@@ -50,10 +50,14 @@ figure { margin: 0; max-width: 30rem; }
 figure svg { display: block; height: auto; width: 100%; }
 figure svg text { font-family: system-ui, sans-serif; }
 figcaption { font-size: .9em; margin-top: .4em; }
+@media (max-width: 32rem) {
+  main .skdistill-report table { font-size: .8em; }
+  main .skdistill-report th, main .skdistill-report td { padding-right: .5em; }
+}
 @media print {
   main { max-width: none; padding: 0; }
-  .skdistill-report { font-size: 10pt; }
-  .skdistill-report .wide { overflow: visible; }
+  main .skdistill-report { font-size: 10pt; }
+  main .skdistill-report .wide { overflow: visible; }
   section > h2 { break-after: avoid; }
   tr, figure { break-inside: avoid; }
 }

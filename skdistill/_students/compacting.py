@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skdistill import __version__
+from skdistill._notebook import NotebookSummaryMixin
 from skdistill._onnx_hooks import OnnxHooksMixin
 from skdistill._prediction import LogitsClassifierMixin
 from skdistill._preprocessing import TablePreprocessor
@@ -24,7 +25,9 @@ from skdistill._training.modules import StudentModel, TeacherModel
 from skdistill._validation import copy_form
 
 
-class StudentClassifierMixin(LogitsClassifierMixin, OnnxHooksMixin):
+class StudentClassifierMixin(
+    NotebookSummaryMixin, LogitsClassifierMixin, OnnxHooksMixin
+):
     """What an estimator with a fitted student does with it: predict, and ship it."""
 
     def _logits(self, X):
@@ -174,7 +177,7 @@ def _leaves(module):
     """Yield the layers of a module that does no more than call one after another."""
     if type(module) in (StudentModel, TeacherModel):
         yield from _leaves(module.layers)
-    elif type(module) is nn.Sequential:
+    elif type(module).forward is nn.Sequential.forward:
         for part in module:
             yield from _leaves(part)
     elif type(module) not in (nn.Dropout, nn.Identity):

@@ -45,14 +45,17 @@ def pipeline(data):
 @pytest.fixture(scope="module")
 def report(pipeline, data):
     X, X_test, y, y_test = data
-    return DistillationReport.from_estimator(
-        pipeline,
-        X_test,
-        y_test,
-        X_train=X,
-        y_train=y,
-        reference={"linear": LogisticRegression().fit(X, y)},
-    )
+    linear = LogisticRegression().fit(X, y)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("skdistill._inspection.costs.SECONDS", 0.02)
+        return DistillationReport.from_estimator(
+            pipeline,
+            X_test,
+            y_test,
+            X_train=X,
+            y_train=y,
+            reference={"linear": linear},
+        )
 
 
 def report_on(model, data, **params):

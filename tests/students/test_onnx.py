@@ -143,7 +143,7 @@ def test_teacher(three, averaging):
 def test_teacher_with_a_preprocessor(two):
     X, y = two
     teacher = small_teacher(dropout=0.5, preprocessor="auto").fit(X, y)
-    assert_same(teacher, to_onnx(teacher), X)
+    assert_same(teacher, to_onnx(teacher, X), X)
 
 
 STUDENTS = {
@@ -199,22 +199,33 @@ def test_student_that_skl2onnx_does_not_know(two):
         to_onnx(estimator)
 
 
-def sequential():
-    return nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 2))
+class Layers(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 2))
+
+
+class ScaledLayers(Layers):
+    def forward(self, X):
+        return super().forward(X / 2)
 
 
 def test_student_with_a_module_of_ones_own(two):
     X, y = two
-    estimator = with_student(small_net(sequential())).fit(X, y)
+    estimator = with_student(small_net(Layers)).fit(X, y)
     assert_same(estimator, to_onnx(estimator), X)
-    estimator = with_student(small_net(LogitModule)).fit(X, y)
-    with pytest.raises(ValueError, match=r"to_onnx\(\) take .* the module LogitModule"):
+
+
+@pytest.mark.parametrize("module", [LogitModule, ScaledLayers])
+def test_module_that_is_not_known_to_be_layers(two, module):
+    estimator = with_student(small_net(module)).fit(*two)
+    message = rf"to_onnx\(\) take .* Got the module {module.__name__}\."
+    with pytest.raises(ValueError, match=message):
         to_onnx(estimator)
 
 
 def test_teacher_with_a_module_of_ones_own(two):
     X, y = two
-    teacher = EnsembleTeacher(small_net(sequential()), n_estimators=2).fit(X, y)
+    teacher = EnsembleTeacher(small_net(Layers), n_estimators=2).fit(X, y)
     assert_same(teacher, to_onnx(teacher), X)
     teacher = EnsembleTeacher(small_net(LogitModule), n_estimators=2).fit(X, y)
     with pytest.raises(ValueError, match=r"to_onnx\(\) take .* the module LogitModule"):
@@ -393,18 +404,12 @@ def test_columns_for_a_column_transformer():
 
 @pytest.mark.parametrize("with_sample", [True, False])
 def test_named_columns_of_numbers(two, with_sample):
-    X, y = pd.DataFrame(two[0], columns=["a 1", "b", "c", "d", "e", "label"]), two[1]
+    X, y = pd.DataFrame(two[0], columns=["a 1", "b", "c", "d", "e", "f"]), two[1]
     feed = {name: X[[name]].to_numpy() for name in X}
     sample = X[X.columns[::-1]] if with_sample else None
     for steps in ([], [StandardScaler()]):
         pipeline = make_pipeline(*steps, small_distilled(forest())).fit(X, y)
-        session = onnxruntime.InferenceSession(
-            to_onnx(pipeline, sample).SerializeToString()
-        )
-        names = [output.name for output in session.get_outputs()]
-        assert names[1] == "probabilities"
-        _, proba = session.run(None, feed)
-        np.testing.assert_allclose(proba, pipeline.predict_proba(X), atol=1e-5)
+        assert_same(pipeline, to_onnx(pipeline, sample), X, feed)
 
 
 # --- What is refused ----------------------------------------------------------------
@@ -429,10 +434,12 @@ def test_empty_text_is_no_category():
         to_onnx(estimator, X)
 
 
-def test_columns_that_onnx_cannot_tell_apart(two):
-    X, y = pd.DataFrame(two[0][:, :2], columns=["a b", "a_b"]), two[1]
+@pytest.mark.parametrize("names", [["a b", "a_b"], ["size", "label"]])
+def test_columns_that_onnx_cannot_tell_apart(two, names):
+    X, y = pd.DataFrame(two[0][:, :2], columns=names), two[1]
     estimator = small_distilled(forest(), max_epochs=1).fit(X, y)
-    with pytest.raises(ValueError, match="column 'a_b' cannot have its name in ONNX"):
+    message = f"column '{names[1]}' cannot have its name in ONNX"
+    with pytest.raises(ValueError, match=message):
         to_onnx(estimator)
 
 

@@ -1,0 +1,90 @@
+"""What a notebook shows of a fitted estimator, below scikit-learn's diagram."""
+
+from html import escape
+
+from sklearn.frozen import FrozenEstimator
+
+N_CLASSES = 8
+"""How many classes are named."""
+
+
+class NotebookSummaryMixin:
+    """A fitted estimator whose HTML says what `fit` found: classes, sizes, engine.
+
+    Both methods are IPython's protocol, which scikit-learn's estimators follow; without
+    HTML, by ``set_config(display="text")``, nothing is added.
+    """
+
+    @property
+    def _repr_html_(self):
+        diagram = super()._repr_html_
+        return lambda: diagram() + _as_html(summary(self))
+
+    def _repr_mimebundle_(self, **kwargs):
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if "text/html" in bundle:
+            bundle["text/html"] += _as_html(summary(self))
+        return bundle
+
+
+def summary(estimator):
+    """Return what there is to say of an estimator: texts by what they are on.
+
+    It is empty before `fit`.
+    """
+    found = vars(estimator)
+    rows = {}
+    if "classes_" in found:
+        rows["classes"] = _classes(found["classes_"].tolist())
+    if "student_" in found:
+        rows["student"] = _model(found["student_"])
+        teacher = found.get("teacher_")
+        rows["teacher"] = "none" if teacher is None else _model(teacher)
+    if "estimators_" in found:
+        members = found["estimators_"]
+        rows["networks"] = f"{len(members)}, each a {_model(members[0])}"
+    if "best_params_" in found:
+        rows["chosen"] = ", ".join(
+            f"{name}={value!r}" for name, value in found["best_params_"].items()
+        )
+    if "best_score_" in found:
+        rows["cross-validated score"] = f"{found['best_score_']:.4g}"
+    if "engine_" in found:
+        rows["engine"] = _engine(found["engine_"])
+    return rows
+
+
+def _classes(labels):
+    more = f" and {len(labels) - N_CLASSES} more" if len(labels) > N_CLASSES else ""
+    return f"{len(labels)}: {', '.join(map(str, labels[:N_CLASSES]))}{more}"
+
+
+def _model(model):
+    """Return the class of a fitted model, and the size of it if it is a net."""
+    while isinstance(model, FrozenEstimator):
+        model = model.estimator
+    is_net = hasattr(model, "module_")
+    name = type(model.module_ if is_net else model).__name__
+    # Those of a forest are no nets, and may be in an array.
+    nets = [model] if is_net else list(getattr(model, "estimators_", []))
+    if not nets or not all(hasattr(net, "module_") for net in nets):
+        return name
+    n_weights = sum(w.numel() for net in nets for w in net.module_.parameters())
+    return f"{name} of {n_weights:,} parameters"
+
+
+def _engine(engine):
+    if isinstance(engine, dict):
+        return ", ".join(f"{name} {value}" for name, value in engine.items() if value)
+    return engine
+
+
+def _as_html(rows):
+    """Return texts as a list of terms, which is empty where there are none."""
+    items = "".join(
+        f'<dt style="font-weight: bold">{escape(name)}</dt>'
+        f'<dd style="margin: 0">{escape(text)}</dd>'
+        for name, text in rows.items()
+    )
+    grid = "display: grid; grid-template-columns: max-content auto; gap: 0 1em"
+    return f'<dl style="{grid}; margin: .5em 0">{items}</dl>' if rows else ""

@@ -1,0 +1,154 @@
+"""What is said of a student, in each case there is."""
+
+import numpy as np
+import pytest
+
+from skdistill._inspection.intervals import ScoreMeans
+from skdistill._inspection.report_cells import cost
+from skdistill._inspection.report_scores import ROW_SCORES
+from skdistill._inspection.verdict import number, times, verdict
+
+COSTS = {
+    "teacher": {"bytes": 16_000.0, "row_us_p50": 900.0},
+    "student": {"bytes": 100.0, "row_us_p50": 10.0},
+}
+
+
+def found(*, reason=None, noise=0.1, costs=COSTS, **log_losses):
+    """Return the verdict on models with these log-losses, and accuracies that fit."""
+    rng = np.random.default_rng(0)
+    rows = {}
+    for name, loss in log_losses.items():
+        rows[name] = rng.normal(0, noise, size=(len(ROW_SCORES), 1, 400))
+        rows[name][ROW_SCORES.index("log_loss")] += loss
+        rows[name][ROW_SCORES.index("accuracy")] += 1 - loss
+        rows[name][ROW_SCORES.index("agreement")] += 0.9
+    return verdict(ScoreMeans(rows, ROW_SCORES), costs, reason)
+
+
+def test_a_student_that_keeps_most_of_the_edge():
+    verdict = found(teacher=0.2, student=0.25, baseline=0.5)
+    assert verdict.kind == "good"
+    assert verdict.text.startswith("The student keeps 8")
+    assert (
+        "of the teacher's edge in log-loss, at 1/160 of its size and " in verdict.text
+    )
+    assert "1/90 of its time for one row; without the teacher it would have 0 %" in (
+        verdict.text
+    )
+    assert "In accuracy it has 8" in verdict.text
+    assert verdict.advice == ()
+
+
+def test_a_student_beyond_its_teacher():
+    verdict = found(teacher=0.3, student=0.2, baseline=0.5)
+    assert verdict.kind == "good"
+    assert "goes beyond the teacher: it has 15" in verdict.text
+
+
+def test_a_student_that_gains_where_the_gap_is_noise():
+    verdict = found(teacher=0.5, student=0.3, baseline=0.5)
+    assert verdict.kind == "good"
+    assert "lower than that of the same student on the labels alone" in verdict.text
+    assert "The teacher's own edge is too small to say" in verdict.text
+
+
+def test_a_student_that_gains_nothing_of_a_real_edge():
+    verdict = found(teacher=0.2, student=0.5, baseline=0.5)
+    assert verdict.kind == "bad"
+    assert verdict.text.startswith("Distillation did not help here: ")
+    assert "not measurably different from that of the same student" in verdict.text
+    assert "Of the teacher's edge it has " in verdict.text
+    assert "hidden_layer_sizes" in str(verdict)
+
+
+def test_a_student_worse_than_without_a_teacher():
+    verdict = found(teacher=0.2, student=0.6, baseline=0.5)
+    assert "higher than that of the same student on the labels alone, by 0." in (
+        verdict.text
+    )
+    assert "hidden_layer_sizes" in str(verdict)
+
+
+def test_a_teacher_that_knows_nothing_more():
+    verdict = found(teacher=0.5, student=0.5, baseline=0.5)
+    assert "Nor is the teacher measurably better" in verdict.text
+    assert "ship the baseline" in str(verdict)
+    assert "more test rows" in str(verdict)
+
+
+def test_a_teacher_worse_than_the_baseline():
+    verdict = found(teacher=0.8, student=0.6, baseline=0.5)
+    assert "The teacher itself is worse than the baseline" in verdict.text
+    assert "find a stronger teacher" in str(verdict)
+
+
+def test_without_a_baseline_nothing_is_recovered():
+    verdict = found(teacher=0.2, student=0.3)
+    assert verdict.kind == "open"
+    assert "says the same as the teacher in 90 % [" in verdict.text
+    assert "Recovery is not measured: there is no baseline." in verdict.text
+    assert "Pass X_train and y_train" in str(verdict)
+
+
+def test_without_a_teacher_the_gain_counts():
+    verdict = found(student=0.3, baseline=0.5, reason="it has left")
+    assert verdict.kind == "good"
+    assert "There is no teacher to compare with: it has left." in verdict.text
+    verdict = found(student=0.5, baseline=0.5, reason="it has left")
+    assert verdict.kind == "bad"
+    assert found(student=0.5, reason="it has left").kind == "open"
+
+
+def test_a_better_model_beside_it_is_named():
+    verdict = found(teacher=0.2, student=0.25, baseline=0.5, linear=0.1)
+    assert verdict.kind == "open"
+    assert "linear has a lower log-loss than the student, 0." in verdict.text
+    verdict = found(teacher=0.2, student=0.25, baseline=0.5, linear=0.4)
+    assert "linear" not in verdict.text
+
+
+def test_what_was_not_measured_is_not_compared():
+    costs = {
+        "teacher": {"bytes": np.nan, "row_us_p50": np.nan},
+        "student": {"bytes": 100.0, "row_us_p50": np.nan},
+    }
+    text = found(teacher=0.2, student=0.25, baseline=0.5, costs=costs).text
+    assert "of the teacher's edge in log-loss; without" in text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (1 / 160, "1/160 of"),
+        (0.5, "1/2 of"),
+        (1.04, "1.0 times"),
+        (1234, "1,234 times"),
+    ],
+)
+def test_times(share, text):
+    assert times(share) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.12345, "0.123"), (0.00123, "0.0012"), (0, "0.000")]
+)
+def test_numbers_have_digits_that_count(value, text):
+    assert number(value) == text
+    assert number(-value).removeprefix("-") == text
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("bytes", 864, "864 bytes"),
+        ("bytes", 2_345_678, "2.3 MB"),
+        ("bytes", 4e12, "4,000 GB"),
+        ("row_us_p50", 19.54, "19.5 µs"),
+        ("row_us_p50", 157_000, "157 ms"),
+        ("parameters", 559_896, "559,896"),
+        ("parameters", np.nan, "-"),
+    ],
+)
+def test_costs_have_units(name, value, text):
+    assert cost(name, value) == text
