@@ -3,6 +3,7 @@ import signal
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 # Tiny problems: more threads only wait for each other, in torch and elsewhere.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np

@@ -95,7 +95,7 @@ def test_a_sequential_of_the_users(binary):
 def test_a_network_that_cannot_be_copied(binary, student, name):
     X, y = binary
     model = DistilledClassifier(alpha=0.0, student=student, random_state=0).fit(X, y)
-    message = f"Sequential of Linear layers with ReLU .* Got .* the module {name}"
+    message = f"Sequential of Linear layers with ReLU .* Got .*the module {name}"
     with pytest.raises(ValueError, match=message):
         model.compact()
 
