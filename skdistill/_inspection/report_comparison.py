@@ -24,10 +24,14 @@ from skdistill._inspection.report_scores import (
     largest_divergence,
     row_scores,
 )
-from skdistill._inspection.verdict import verdict
+from skdistill._inspection.verdict import Case, verdict
 from skdistill._students.compacting import StudentClassifierMixin
 
 RECOVERED = ("log_loss", "accuracy")
+UNTUNED = (
+    "The baseline is the same student with alpha=0, untuned: one with steps and weight "
+    "decay tuned on held-out rows may be better; pass it as baseline=."
+)
 UNMEASURED = Measured(np.nan, np.nan, np.nan)
 
 
@@ -35,7 +39,8 @@ class Comparison(NamedTuple):
     """Models by name, what they say of test rows, and these.
 
     `proba` has an array for each fit of a model. `models` are the first fits, as they
-    are shipped.
+    are shipped. `is_taught` says whether the student learned from more than labels,
+    `is_automatic` whether the baseline is that student without its teacher.
     """
 
     X: object
@@ -44,6 +49,8 @@ class Comparison(NamedTuple):
     models: dict
     proba: dict
     why_no_teacher: str | None
+    is_taught: bool
+    is_automatic: bool
 
     @classmethod
     def of(cls, model, X, y, X_train, y_train, baseline, reference):
@@ -66,7 +73,11 @@ class Comparison(NamedTuple):
             proba["baseline"] = [proba_of(each, X, classes) for each in baselines]
         for name, each in references.items():
             models[name], proba[name] = each, [proba_of(each, X, classes)]
-        return cls(X, y, classes, models, proba, why_no_teacher)
+        is_taught = any(each.student.alpha != 0 for each in parts)
+        is_automatic = isinstance(baseline, str)
+        return cls(
+            X, y, classes, models, proba, why_no_teacher, is_taught, is_automatic
+        )
 
     def measured(self, timing):
         """Return what a `DistillationReport` is made of."""
@@ -83,7 +94,9 @@ class Comparison(NamedTuple):
             largest = largest_divergence(
                 first["student"], first["teacher"], self.y, self.classes
             )
-        found = verdict(means, taken, self.why_no_teacher)
+        found = verdict(
+            Case(means, taken, self.why_no_teacher, self.is_taught, self.is_automatic)
+        )
         about = {
             "n_rows": len(self.y),
             "n_classes": len(self.classes),
@@ -164,6 +177,8 @@ class Comparison(NamedTuple):
             notes.append(f"There is no teacher: {self.why_no_teacher}.")
         if "baseline" not in self.proba:
             notes.append("Without a baseline, recovery is not measured.")
+        elif self.is_automatic:
+            notes.append(UNTUNED)
         return notes
 
 

@@ -98,8 +98,8 @@ def _costs(report):
 def _recovery(report):
     rows = [(label, map(_two_lines, row)) for label, row in cells.recovery_rows(report)]
     text = (
-        "What the student gains over the baseline, the same student on the labels "
-        "alone, as a share of the gap between teacher and baseline."
+        "What the student gains over the baseline, as a share of the gap between "
+        "teacher and baseline."
     )
     head = ["", "recovery", "gain of student", "gap to teacher"]
     return _section("Recovery", f"<p>{text}</p>{_table(head, rows)}") if rows else ""

@@ -2,18 +2,16 @@
 
 from typing import NamedTuple
 
-STRONGER_TEACHER = (
-    "The teacher knows no more than this student finds out by itself: ship the "
-    "baseline, or find a stronger teacher."
-)
+from skdistill._inspection.intervals import ScoreMeans
+
+NO_HELP = "Distillation did not help here"
+WORSE_TEACHER = "The teacher itself is worse than the baseline."
+STRONGER_TEACHER = "Ship the baseline, or find a stronger teacher."
 CALIBRATE = (
     "The teacher is no less accurate than the baseline, but too sure or unsure of "
     "itself: use calibrate='auto', or wrap it in a CalibratedClassifierCV."
 )
-MORE_ROWS = (
-    "What matters here is within the noise of the test part: more test rows, or "
-    "several fitted models, tell more."
-)
+MORE_ROWS = "More test rows, or several fitted models, tell more."
 BETTER_STUDENT = (
     "Try a larger hidden_layer_sizes, further rows by transfer= (unlabelled ones, or "
     "MungeTransfer()), or DistilledClassifierCV with scoring='neg_log_loss'."
@@ -35,10 +33,10 @@ class Verdict(NamedTuple):
         return " ".join([self.text, *self.advice])
 
 
-def verdict(means, costs, why_no_teacher=None):
-    """Return the verdict on a student.
+class Case(NamedTuple):
+    """What a verdict rests on.
 
-    Parameters
+    Attributes
     ----------
     means : ScoreMeans
         Of the `"student"`, of `"teacher"` and `"baseline"` where these exist, and of
@@ -47,8 +45,22 @@ def verdict(means, costs, why_no_teacher=None):
         What the models take, by `COSTS`.
     why_no_teacher : str or None
         Why there is no teacher, if there is none.
+    is_taught : bool
+        Whether the student learned from more than labels.
+    is_automatic : bool
+        Whether the baseline is the student itself without its teacher.
     """
-    found = _on_distillation(means, costs, why_no_teacher)
+
+    means: ScoreMeans
+    costs: dict
+    why_no_teacher: str | None = None
+    is_taught: bool = True
+    is_automatic: bool = True
+
+
+def verdict(case):
+    """Return the verdict on the student of a `Case`."""
+    means, found = case.means, _on_distillation(case)
     others = [
         name for name in means.models if name not in ("teacher", "student", "baseline")
     ]
@@ -64,91 +76,114 @@ def verdict(means, costs, why_no_teacher=None):
     return Verdict(kind, f"{found.text} {text}", found.advice)
 
 
-def _on_distillation(means, costs, why_no_teacher):
+def _on_distillation(case):
+    means = case.means
     has_baseline = "baseline" in means.models
     if "teacher" not in means.models:
-        text = f"There is no teacher to compare with: {why_no_teacher}."
-        if not has_baseline:
-            return Verdict("open", text)
-        return _by_gain_alone(means, text)
+        text = f"There is no teacher to compare with: {case.why_no_teacher}."
+        return _by_gain_alone(case, text) if has_baseline else Verdict("open", text)
     if not has_baseline:
         agreement = means.score("agreement", "student")
         text = (
             f"The student says the same as the teacher in {percent(agreement)} of the "
-            f"test rows{_at(costs)}, and its log-loss is "
-            f"{_compared(means, 'log_loss', 'student', 'teacher')}. Recovery is not "
-            "measured: there is no baseline."
+            f"test rows{_at(case.costs)}, and its log-loss is "
+            f"{_compared(case, 'log_loss', 'teacher')}. Recovery is not measured: "
+            "there is no baseline."
         )
         return Verdict("open", text, (PASS_BASELINE,))
     gain = means.difference("log_loss", "baseline", "student")
     gap = means.difference("log_loss", "baseline", "teacher")
-    kept = means.recovery("log_loss")
     if gain.sign > 0:
-        return _helped(means, costs, kept)
-    return _did_not_help(means, gain, gap, kept)
+        return _helped(case)
+    if gain.sign < 0 or gap.sign > 0:
+        return _did_not_help(case, gain, gap)
+    return _cannot_be_told(case, gap)
 
 
-def _by_gain_alone(means, text):
-    gain = means.difference("log_loss", "baseline", "student")
-    compared = _compared(means, "log_loss", "student", "baseline")
-    text = f"{text} The student's log-loss is {compared}."
+def _by_gain_alone(case, text):
+    gain = case.means.difference("log_loss", "baseline", "student")
+    text = f"{text} The student's log-loss is {_compared(case, 'log_loss')}."
+    if gain.sign == 0:
+        return Verdict("open", text, (MORE_ROWS,))
+    if not case.is_taught:
+        return Verdict("open", text)
     if gain.sign > 0:
         return Verdict("good", text)
-    advice = MORE_ROWS if gain.sign == 0 else BETTER_STUDENT
-    return Verdict("bad", f"Distillation did not help here: {text}", (advice,))
+    return Verdict("bad", f"{NO_HELP}. {text}", (BETTER_STUDENT,))
 
 
-def _helped(means, costs, kept):
+def _helped(case):
+    kept = case.means.recovery("log_loss")
     if kept is None:
         text = (
-            f"The student's log-loss is "
-            f"{_compared(means, 'log_loss', 'student', 'baseline')}{_at(costs)} of the "
-            "teacher. The teacher's own edge is too small to say how much of it that "
-            "is."
+            f"The student's log-loss is {_compared(case, 'log_loss')}"
+            f"{_at(case.costs)}. The teacher's own edge is too small to say how much "
+            "of it that is."
         )
     else:
         verb = "keeps" if kept.value <= 1 else "goes beyond the teacher: it has"
         text = (
             f"The student {verb} {percent(kept)} of the teacher's edge in "
-            f"log-loss{_at(costs)}; without the teacher it would have 0 %."
+            f"log-loss{_at(case.costs)}."
         )
-    return Verdict("good", f"{text} {_on_accuracy(means)}")
+    return Verdict("good", f"{text} {_on_accuracy(case)}")
 
 
-def _did_not_help(means, gain, gap, kept):
-    compared = _compared(means, "log_loss", "student", "baseline")
-    text = f"Distillation did not help here: the student's log-loss is {compared}."
-    if gap.sign < 0:
-        text += " The teacher itself is worse than the baseline."
-        as_accurate = means.difference("accuracy", "teacher", "baseline").sign >= 0
-        advice = (CALIBRATE if as_accurate else STRONGER_TEACHER,)
-        return Verdict("bad", f"{text} {_on_accuracy(means)}", advice)
-    if kept is not None:
-        text += f" Of the teacher's edge it has {percent(kept)}."
-        advice = (BETTER_STUDENT,)
+def _did_not_help(case, gain, gap):
+    text = f"{NO_HELP}: the student's log-loss is {_compared(case, 'log_loss')}."
+    advice = (BETTER_STUDENT,)
+    if gap.sign > 0:
+        kept = case.means.recovery("log_loss")
+        # A negative share reads as if something were left of the edge.
+        if kept is not None and gain.value >= 0:
+            text += f" Of the teacher's edge it has {percent(kept)}."
+    elif gap.sign < 0:
+        text += f" {WORSE_TEACHER}"
+        advice = (_on_teacher(case),)
     else:
         text += " Nor is the teacher measurably better than the baseline."
-        advice = (STRONGER_TEACHER, MORE_ROWS)
-    return Verdict("bad", f"{text} {_on_accuracy(means)}", advice)
+        advice = (STRONGER_TEACHER,)
+    return Verdict("bad", f"{text} {_on_accuracy(case)}", advice)
 
 
-def _on_accuracy(means):
-    kept = means.recovery("accuracy")
-    gain = means.difference("accuracy", "student", "baseline")
-    if kept is not None and gain.sign >= 0:
+def _cannot_be_told(case, gap):
+    if gap.sign < 0:
+        text = f"The student's log-loss is {_compared(case, 'log_loss')}."
+        text += f" {WORSE_TEACHER}"
+        advice = _on_teacher(case)
+    else:
+        text = (
+            "No difference is measurable in log-loss: the student's is "
+            f"{_compared(case, 'log_loss')}, nor is the teacher's."
+        )
+        advice = MORE_ROWS
+    return Verdict("open", f"{text} {_on_accuracy(case)}", (advice,))
+
+
+def _on_teacher(case):
+    """Return what to do about a teacher that is worse than the baseline."""
+    accuracy = case.means.difference("accuracy", "teacher", "baseline")
+    return CALIBRATE if accuracy.sign >= 0 else STRONGER_TEACHER
+
+
+def _on_accuracy(case):
+    kept = case.means.recovery("accuracy")
+    gain = case.means.difference("accuracy", "student", "baseline")
+    if kept is not None and gain.value >= 0:
         return f"In accuracy it has {percent(kept)} of the edge."
-    compared = _compared(means, "accuracy", "student", "baseline")
-    return f"Its accuracy is {compared}."
+    return f"Its accuracy is {_compared(case, 'accuracy')}."
 
 
-def _compared(means, name, model, other):
-    """Return how a score of one model is compared to that of another, in words."""
-    found = means.difference(name, model, other)
+def _compared(case, name, other="baseline"):
+    """Return how a score of the student is compared to that of another, in words."""
+    found = case.means.difference(name, "student", other)
     better, worse = ("lower", "higher") if name == "log_loss" else ("higher", "lower")
-    what = "that of the same student on the labels alone"
+    what = "that of the baseline"
     if other == "teacher":
         what = "the teacher's"
-    values = [number(means.score(name, each).value) for each in (model, other)]
+    elif case.is_automatic:
+        what = "that of the same student on the labels alone"
+    values = [number(case.means.score(name, each).value) for each in ("student", other)]
     pair = f"{values[0]} against {values[1]}"
     if found.sign == 0:
         return f"not measurably different from {what} ({pair})"
@@ -164,14 +199,16 @@ def _at(costs):
     for name, what in {"bytes": "size", "row_us_p50": "time for one row"}.items():
         student, teacher = (costs[each][name] for each in ("student", "teacher"))
         if teacher / student > 0:  # False for NaN
-            shares.append(f"{times(student / teacher)} its {what}")
+            whose = "its" if shares else "the teacher's"
+            shares.append(f"{times(student / teacher)} {whose} {what}")
     return f", at {' and '.join(shares)}" if shares else ""
 
 
 def times(share):
-    """Return a ratio in words, such as "1/160 of" or "3 times"."""
+    """Return a ratio in words, such as "1/160 of", "1/1.5 of" or "3 times"."""
     if share < 0.67:
-        return f"1/{1 / share:,.0f} of"
+        digits = 0 if share < 0.1 else 1
+        return f"1/{f'{1 / share:,.{digits}f}'.removesuffix('.0')} of"
     return f"{share:.1f} times" if share < 10 else f"{share:,.0f} times"
 
 

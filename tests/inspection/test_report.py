@@ -183,6 +183,27 @@ def test_a_fitted_baseline_takes_the_place_of_auto(pipeline, data):
 # --- Without a teacher, or a baseline -------------------------------------------------
 
 
+def test_it_says_that_the_automatic_baseline_is_untuned(report, pipeline, data):
+    note = "The baseline is the same student with alpha=0, untuned: "
+    for text in (repr(report), report._repr_html_()):
+        assert note in text
+    linear = LogisticRegression().fit(data[0], data[2])
+    given = report_on(pipeline, data, baseline=linear)
+    for text in (repr(given), given._repr_html_()):
+        assert "untuned" not in text
+        assert "labels alone" not in text
+        assert "that of the baseline" in text.replace("\n", " ")
+
+
+def test_a_student_of_labels_alone_beside_a_baseline(data):
+    X, _, y, _ = data
+    linear = LogisticRegression().fit(X, y)
+    student = small_distilled(None, alpha=0).fit(X, y)
+    report = report_on(student, data, baseline=linear)
+    assert report.about["kind"] == "open"
+    assert report.verdict.startswith("There is no teacher to compare with: this ")
+
+
 def test_without_a_baseline_recovery_is_not_measured(pipeline, data):
     report = report_on(pipeline, data)
     assert report.frame().index.tolist() == ["teacher", "student"]

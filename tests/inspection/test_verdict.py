@@ -6,7 +6,7 @@ import pytest
 from skdistill._inspection.intervals import ScoreMeans
 from skdistill._inspection.report_cells import cost
 from skdistill._inspection.report_scores import ROW_SCORES
-from skdistill._inspection.verdict import number, times, verdict
+from skdistill._inspection.verdict import Case, number, times, verdict
 
 COSTS = {
     "teacher": {"bytes": 16_000.0, "row_us_p50": 900.0},
@@ -14,7 +14,15 @@ COSTS = {
 }
 
 
-def found(*, reason=None, noise=0.1, costs=COSTS, **log_losses):
+def found(
+    *,
+    reason=None,
+    noise=0.1,
+    costs=COSTS,
+    is_taught=True,
+    is_automatic=True,
+    **log_losses,
+):
     """Return the verdict on models with these log-losses, and accuracies that fit."""
     rng = np.random.default_rng(0)
     rows = {}
@@ -23,7 +31,8 @@ def found(*, reason=None, noise=0.1, costs=COSTS, **log_losses):
         rows[name][ROW_SCORES.index("log_loss")] += loss
         rows[name][ROW_SCORES.index("accuracy")] += 1 - loss
         rows[name][ROW_SCORES.index("agreement")] += 0.9
-    return verdict(ScoreMeans(rows, ROW_SCORES), costs, reason)
+    means = ScoreMeans(rows, ROW_SCORES)
+    return verdict(Case(means, costs, reason, is_taught, is_automatic))
 
 
 def test_a_student_that_keeps_most_of_the_edge():
@@ -31,12 +40,9 @@ def test_a_student_that_keeps_most_of_the_edge():
     assert verdict.kind == "good"
     assert verdict.text.startswith("The student keeps 8")
     assert (
-        "of the teacher's edge in log-loss, at 1/160 of its size and " in verdict.text
-    )
-    assert "1/90 of its time for one row; without the teacher it would have 0 %" in (
-        verdict.text
-    )
-    assert "In accuracy it has 8" in verdict.text
+        "of the teacher's edge in log-loss, at 1/160 of the teacher's size and 1/90 of "
+        "its time for one row. In accuracy it has 8"
+    ) in verdict.text
     assert verdict.advice == ()
 
 
@@ -50,7 +56,10 @@ def test_a_student_that_gains_where_the_gap_is_noise():
     verdict = found(teacher=0.5, student=0.3, baseline=0.5)
     assert verdict.kind == "good"
     assert "lower than that of the same student on the labels alone" in verdict.text
-    assert "The teacher's own edge is too small to say" in verdict.text
+    assert (
+        "at 1/160 of the teacher's size and 1/90 of its time for one row. The "
+        "teacher's own edge is too small to say"
+    ) in verdict.text
 
 
 def test_a_student_that_gains_nothing_of_a_real_edge():
@@ -67,20 +76,52 @@ def test_a_student_worse_than_without_a_teacher():
     assert "higher than that of the same student on the labels alone, by 0." in (
         verdict.text
     )
+    assert "of the edge" not in verdict.text
+    assert "edge it has" not in verdict.text
     assert "hidden_layer_sizes" in str(verdict)
 
 
-def test_a_teacher_that_knows_nothing_more():
+def test_noise_is_no_verdict():
     verdict = found(teacher=0.5, student=0.5, baseline=0.5)
+    assert verdict.kind == "open"
+    assert verdict.text.startswith("No difference is measurable in log-loss: ")
+    assert verdict.advice == ("More test rows, or several fitted models, tell more.",)
+    assert "did not help" not in str(verdict)
+
+
+def test_a_student_worse_than_a_baseline_that_the_teacher_does_not_beat():
+    verdict = found(teacher=0.5, student=0.6, baseline=0.5)
+    assert verdict.kind == "bad"
+    assert verdict.text.startswith("Distillation did not help here: ")
     assert "Nor is the teacher measurably better" in verdict.text
-    assert "ship the baseline" in str(verdict)
-    assert "more test rows" in str(verdict)
+    assert verdict.advice == ("Ship the baseline, or find a stronger teacher.",)
 
 
 def test_a_teacher_worse_than_the_baseline():
     verdict = found(teacher=0.8, student=0.6, baseline=0.5)
+    assert verdict.kind == "bad"
     assert "The teacher itself is worse than the baseline" in verdict.text
     assert "find a stronger teacher" in str(verdict)
+    verdict = found(teacher=0.8, student=0.5, baseline=0.5)
+    assert verdict.kind == "open"
+    assert "The teacher itself is worse than the baseline" in verdict.text
+    assert "did not help" not in verdict.text
+
+
+@pytest.mark.parametrize("student", [0.3, 0.5, 0.6])
+@pytest.mark.parametrize("teacher", [0.2, 0.5, 0.8])
+def test_a_given_baseline_is_called_the_baseline(student, teacher):
+    losses = {"student": student, "teacher": teacher, "baseline": 0.5}
+    assert "labels alone" not in str(found(**losses, is_automatic=False))
+
+
+@pytest.mark.parametrize("student", [0.3, 0.5, 0.6])
+def test_a_student_of_labels_alone_is_no_distillation(student):
+    case = {"reason": "alpha=0", "is_taught": False, "is_automatic": False}
+    verdict = found(student=student, baseline=0.5, **case)
+    assert verdict.kind == "open"
+    assert verdict.text.startswith("There is no teacher to compare with: alpha=0. The ")
+    assert "that of the baseline" in verdict.text
 
 
 def test_without_a_baseline_nothing_is_recovered():
@@ -95,8 +136,11 @@ def test_without_a_teacher_the_gain_counts():
     verdict = found(student=0.3, baseline=0.5, reason="it has left")
     assert verdict.kind == "good"
     assert "There is no teacher to compare with: it has left." in verdict.text
-    verdict = found(student=0.5, baseline=0.5, reason="it has left")
+    verdict = found(student=0.6, baseline=0.5, reason="it has left")
     assert verdict.kind == "bad"
+    assert verdict.text.startswith("Distillation did not help here. There is no ")
+    verdict = found(student=0.5, baseline=0.5, reason="it has left")
+    assert verdict.kind == "open"
     assert found(student=0.5, reason="it has left").kind == "open"
 
 
@@ -114,14 +158,19 @@ def test_what_was_not_measured_is_not_compared():
         "student": {"bytes": 100.0, "row_us_p50": np.nan},
     }
     text = found(teacher=0.2, student=0.25, baseline=0.5, costs=costs).text
-    assert "of the teacher's edge in log-loss; without" in text
+    assert "of the teacher's edge in log-loss. In accuracy" in text
 
 
 @pytest.mark.parametrize(
     ("share", "text"),
     [
         (1 / 160, "1/160 of"),
+        (1 / 12.3, "1/12 of"),
+        (0.1, "1/10 of"),
+        (0.4, "1/2.5 of"),
+        (0.42, "1/2.4 of"),
         (0.5, "1/2 of"),
+        (0.66, "1/1.5 of"),
         (1.04, "1.0 times"),
         (1234, "1,234 times"),
     ],
