@@ -122,7 +122,8 @@ class DistillationReport:
         Raises
         ------
         ValueError
-            If a parameter is invalid, or `y_test` has labels that the model lacks.
+            If a parameter is invalid, `y_test` has labels that the model lacks, or a
+            `reference` knows none of the model's classes.
         TypeError
             If `model` is no distilled classifier.
         NotFittedError
@@ -133,9 +134,9 @@ class DistillationReport:
         Log-loss, accuracy, balanced accuracy, Brier score and the area under the ROC
         curve (macro mean of one-vs-rest) are those of scikit-learn; a class without a
         test row is left out of means over classes. The expected calibration error has
-        15 bins of confidence [1]_. Size and time of student and baseline are those of
-        their compact copies, where there can be one, with the steps before them; size
-        is that of a pickle.
+        15 bins of confidence [1]_. Size and time of student, baseline and distilled
+        references are those of their compact copies, where there can be one, with the
+        steps before them; size is that of a pickle.
 
         Intervals are from 2,000 bootstrap samples of the test rows, the same for all
         models; for several fits they are t-intervals over rows and fits, and Fieller's

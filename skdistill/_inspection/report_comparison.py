@@ -25,7 +25,6 @@ from skdistill._inspection.report_scores import (
     row_scores,
 )
 from skdistill._inspection.verdict import Case, verdict
-from skdistill._students.compacting import StudentClassifierMixin
 
 RECOVERED = ("log_loss", "accuracy")
 UNTUNED = (
@@ -58,7 +57,7 @@ class Comparison(NamedTuple):
         fits, parts = checked_models(model)
         classes = parts[0].student.classes_
         X, y = checked_rows(X, y, classes)
-        references = checked_references(reference)
+        references = checked_references(reference, classes)
         baselines = baselines_of(baseline, parts, X_train, y_train)
         models, proba, why_no_teacher = {}, {}, None
         if all(each.teacher is not None for each in parts):
@@ -72,7 +71,8 @@ class Comparison(NamedTuple):
             models["baseline"] = _as_shipped(baselines[0])
             proba["baseline"] = [proba_of(each, X, classes) for each in baselines]
         for name, each in references.items():
-            models[name], proba[name] = each, [proba_of(each, X, classes)]
+            models[name] = _as_shipped(each)
+            proba[name] = [proba_of(each, X, classes)]
         is_taught = any(each.student.alpha != 0 for each in parts)
         is_automatic = isinstance(baseline, str)
         return cls(
@@ -182,11 +182,10 @@ class Comparison(NamedTuple):
         return notes
 
 
-def _as_shipped(baseline):
-    """Return a baseline as its student is measured: as a compact copy, if of ours."""
-    last = baseline
-    while hasattr(last, "steps"):
-        last = last.steps[-1][1]
-    if isinstance(last, StudentClassifierMixin):
-        return shipped(parts_of(baseline, "baseline"))
-    return baseline
+def _as_shipped(model):
+    """Return a model as the student is measured: as a compact copy, if of ours."""
+    try:
+        parts = parts_of(model)
+    except TypeError:  # not of ours
+        return model
+    return shipped(parts)

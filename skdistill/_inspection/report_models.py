@@ -102,8 +102,12 @@ def fitted_baseline(parts, X, y):
     return clone(parts.behind_steps(baseline)).fit(X, y)
 
 
-def checked_references(reference):
-    """Return further fitted models by name, or raise."""
+def checked_references(reference, classes):
+    """Return further fitted models by name, or raise.
+
+    Each must know one at least of `classes`: rows of none become uniform, which is no
+    answer of that model.
+    """
     if reference is None:
         return {}
     if not isinstance(reference, dict):
@@ -117,6 +121,12 @@ def checked_references(reference):
                 "The 'reference' parameter must be a fitted classifier with "
                 "predict_proba, or a dict of such by name, where no name is one of "
                 f"{list(RESERVED)}. Got {name!r}: {type(model).__name__}."
+            )
+        known = np.asarray(model.classes_).tolist()
+        if not set(known) & set(classes.tolist()):
+            raise ValueError(
+                "The 'reference' parameter must have classifiers of the model's "
+                f"classes, {classes.tolist()}. Got {name!r} of classes {known}."
             )
     return dict(reference)
 

@@ -113,6 +113,15 @@ def test_sizes_are_those_of_what_ships(report, pipeline):
     assert (times["row_us_p50"] <= times["row_us_p99"]).all()
 
 
+def test_a_distilled_reference_is_measured_as_the_student_is(pipeline, data):
+    reference = {"same": pipeline, "frozen": FrozenEstimator(pipeline)}
+    figures = report_on(pipeline, data, reference=reference).frame()
+    for name in reference:
+        pd.testing.assert_series_equal(
+            figures.loc[name], figures.loc["student"], check_names=False
+        )
+
+
 def test_nothing_of_the_callers_is_changed(pipeline, data):
     before = pickle.dumps(pipeline)
     X, _, y, _ = data
@@ -307,6 +316,10 @@ def test_bad_input_is_refused(pipeline, data):
         ),
         ({"reference": {"student": linear}}, "'reference' .* Got 'student'"),
         ({"reference": 3}, "'reference' .* Got 'int': int"),
+        (
+            {"reference": {"far": LogisticRegression().fit(X, y == "b")}},
+            r"classes, \['a<b', 'b', 'c'\]. Got 'far' of classes \[False, True\]",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             report_on(pipeline, data, **params)
