@@ -4,6 +4,8 @@ from html import escape
 
 from sklearn.frozen import FrozenEstimator
 
+from skdistill._targets.asked import AskedModel
+
 N_CLASSES = 8
 """How many classes are named."""
 
@@ -61,8 +63,11 @@ def _classes(labels):
 
 def _model(model):
     """Return the class of a fitted model, and the size of it if it is a net."""
-    while isinstance(model, FrozenEstimator):
-        model = model.estimator
+    while isinstance(model, FrozenEstimator | AskedModel):
+        is_frozen = isinstance(model, FrozenEstimator)
+        model = model.estimator if is_frozen else model.model
+    if model is None:
+        return "left out when this was saved or copied"
     is_net = hasattr(model, "module_")
     name = type(model.module_ if is_net else model).__name__
     # Those of a forest are no nets, and may be in an array.

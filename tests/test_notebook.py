@@ -1,5 +1,7 @@
 """What a notebook shows of a fitted estimator."""
 
+import pickle
+
 import numpy as np
 import pytest
 from sklearn import config_context
@@ -8,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import estimator_html_repr
 
-from skdistill import DistilledClassifier, EnsembleTeacher
+from skdistill import DistilledClassifier, EnsembleTeacher, distill
 from skdistill._notebook import summary
 from tests.nets import small_distilled, small_search, small_teacher
 
@@ -31,6 +33,13 @@ def test_a_student_says_what_it_is_and_who_taught_it(blobs):
     html = html_of(model)
     assert "EnsembleTeacher of 182 parameters" in html
     assert len(html) > len(estimator_html_repr(model))
+
+
+def test_the_teacher_of_distill_is_the_model_itself(blobs):
+    model = distill(small_teacher().fit(*blobs), blobs[0], max_epochs=2)
+    assert summary(model)["teacher"] == "EnsembleTeacher of 182 parameters"
+    alone = pickle.loads(pickle.dumps(model))
+    assert summary(alone)["teacher"] == "left out when this was saved or copied"
 
 
 def test_an_ensemble_says_how_it_was_trained(blobs):

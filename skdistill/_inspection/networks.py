@@ -3,6 +3,7 @@
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
+from skdistill._targets.asked import AskedModel
 from skdistill._targets.encoded import EncodedTeacher
 
 
@@ -15,6 +16,8 @@ def unwrapped(model):
             model = model.estimator
         elif isinstance(model, EncodedTeacher):
             model = model.estimator_
+        elif isinstance(model, AskedModel) and model.model is not None:
+            model = model.model
         elif hasattr(model, "best_estimator_"):
             model = model.best_estimator_
         else:

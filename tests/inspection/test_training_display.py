@@ -1,5 +1,7 @@
 """The picture of training losses."""
 
+import pickle
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from skdistill import DistilledClassifier, TrainingDisplay
+from skdistill import DistilledClassifier, TrainingDisplay, distill
 from tests.nets import small_distilled, small_search, small_teacher
 
 
@@ -55,6 +57,16 @@ def test_pipelines_searches_and_wrapped_teachers_are_looked_into(binary):
     display = TrainingDisplay.from_estimator(model)
     assert display.student == search.loss_curve_
     assert display.members == losses_of(teacher[-1])
+
+
+def test_the_networks_of_a_distilled_model_are_drawn(binary):
+    X, y = binary
+    teacher = make_pipeline(StandardScaler(), small_teacher()).fit(X, y)
+    model = distill(teacher, X, max_epochs=2)
+    assert TrainingDisplay.from_estimator(model).members == losses_of(teacher[-1])
+    alone = TrainingDisplay.from_estimator(pickle.loads(pickle.dumps(model)))
+    assert len(alone.student) == 2
+    assert alone.members == []
 
 
 @pytest.mark.parametrize("make", [small_teacher, lambda: MLPClassifier(max_iter=5)])
