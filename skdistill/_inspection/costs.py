@@ -5,16 +5,12 @@ import time
 from copy import copy
 
 import numpy as np
-from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
-from skorch import NeuralNet
 
-from skdistill._ensemble import EnsembleTeacher
-from skdistill._sklearn import BaseSearchCV
-from skdistill._students.compact import CompactClassifier
-from skdistill._students.compacting import StudentClassifierMixin, compact
+from skdistill._inspection.networks import n_parameters_of, networks_of, unwrapped
+from skdistill._students.compacting import compact
 from skdistill._targets.asked import PredictFunction
 
 COSTS = ("parameters", "bytes", "row_us_p50", "row_us_p99", "us_per_row_of_1000")
@@ -48,21 +44,11 @@ def costs(model, X, timing):
 
 def n_parameters(model):
     """Return the number of weights of networks and linear models, NaN for others."""
-    match model:
-        case Pipeline():
-            return n_parameters(model.steps[-1][1])
-        case FrozenEstimator():
-            return n_parameters(model.estimator)
-        case BaseSearchCV():
-            return n_parameters(model.best_estimator_)
-        case EnsembleTeacher():
-            return sum(n_parameters(net) for net in model.estimators_)
-        case NeuralNet():
-            return sum(weights.numel() for weights in model.module_.parameters())
-        case StudentClassifierMixin():
-            return n_parameters(model.student_)
-        case CompactClassifier() if model.student_ is not None:
-            return n_parameters(model.student_)
+    model = unwrapped(model)
+    if nets := networks_of(model):
+        return n_parameters_of(nets)
+    if getattr(model, "student_", None) is not None:
+        return n_parameters(model.student_)
     for names in (("coefs_", "intercepts_"), ("coef_", "intercept_")):
         values = [getattr(model, name, None) for name in names]
         if all(value is not None for value in values):

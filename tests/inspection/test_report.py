@@ -135,6 +135,10 @@ def test_parameters_of_networks_are_counted(binary):
     assert n_parameters(model.teacher_) == 2 * each
     assert n_parameters(FrozenEstimator(model)) == 6 * 8 + 8 + 8 * 2 + 2
     assert n_parameters(compact(model)) == n_parameters(model)
+    distilled = distill(model.teacher_, binary[0], max_epochs=2)
+    assert n_parameters(distilled.teacher_) == 2 * each
+    of_linear = make_pipeline(StandardScaler(), LogisticRegression()).fit(*binary)
+    assert n_parameters(of_linear) == 6 + 1
     assert np.isnan(n_parameters(DecisionTreeClassifier().fit(*binary)))
 
 
