@@ -78,8 +78,8 @@ def distillation_curve(
         hidden_layer_sizes : list of tuple of int
             The sizes, in the order given.
         n_parameters, n_bytes : ndarray of shape (n_sizes,)
-            What a student's network has, on average over the folds: numbers, and the
-            bytes they take.
+            What a student's network has, on average over the folds: weights, and the
+            bytes that these take; a file has some more.
         row_time : ndarray of shape (n_sizes,)
             Seconds that `predict_proba` takes for one row, the median over the folds;
             of a Pipeline, with the steps before.

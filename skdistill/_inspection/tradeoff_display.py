@@ -12,7 +12,7 @@ from skdistill._inspection.tradeoff import cost_text, pareto_front, size_name
 
 X_LABELS = {
     "n_parameters": "parameters of the network",
-    "n_bytes": "bytes of the model",
+    "n_bytes": "bytes of the weights",
     "row_time": "time for one row",
 }
 TICK_ROOM = 1.2

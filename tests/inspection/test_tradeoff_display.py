@@ -189,7 +189,7 @@ def test_from_estimator(binary):
         against="n_bytes",
     )
     assert display.curve.test_scores.shape == (2, 2)
-    assert display.ax_.get_xlabel() == "bytes of the model"
+    assert display.ax_.get_xlabel() == "bytes of the weights"
     assert display.ax_.get_ylabel() == "accuracy\n(higher is better)"
     display.plot(negate_score=True)
     assert display.ax_.get_ylabel() == "-accuracy\n(lower is better)"
