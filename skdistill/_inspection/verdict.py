@@ -7,9 +7,10 @@ from skdistill._inspection.intervals import ScoreMeans
 NO_HELP = "Distillation did not help here"
 WORSE_TEACHER = "The teacher itself is worse than the baseline."
 STRONGER_TEACHER = "Ship the baseline, or find a stronger teacher."
+SMALL_EDGE = "The teacher's own edge is too small to say how much of it that is."
 CALIBRATE = (
-    "The teacher is no less accurate than the baseline, but too sure or unsure of "
-    "itself: use calibrate='auto', or wrap it in a CalibratedClassifierCV."
+    "The teacher is not measurably less accurate than the baseline, but too sure or "
+    "unsure of itself: use calibrate='auto', or wrap it in a CalibratedClassifierCV."
 )
 MORE_ROWS = "More test rows, or several fitted models, tell more."
 BETTER_STUDENT = (
@@ -116,10 +117,10 @@ def _helped(case):
     kept = case.means.recovery("log_loss")
     if kept is None:
         text = (
-            f"The student's log-loss is {_compared(case, 'log_loss')}"
-            f"{_at(case.costs)}. The teacher's own edge is too small to say how much "
-            "of it that is."
+            f"The student's log-loss is {_compared(case, 'log_loss')}{_at(case.costs)}."
         )
+        gap = case.means.difference("log_loss", "baseline", "teacher")
+        text += f" {WORSE_TEACHER if gap.sign < 0 else SMALL_EDGE}"
     else:
         verb = "keeps" if kept.value <= 1 else "goes beyond the teacher: it has"
         text = (
@@ -152,10 +153,12 @@ def _cannot_be_told(case, gap):
         text += f" {WORSE_TEACHER}"
         advice = _on_teacher(case)
     else:
+        names = "baseline", "student", "teacher"
+        values = [number(case.means.score("log_loss", name).value) for name in names]
         text = (
-            "No difference is measurable in log-loss: the student's is "
-            f"{_compared(case, 'log_loss')}, nor is the teacher's."
-        )
+            "No difference is measurable between the log-loss of {} ({}) and those of "
+            "student ({}) and teacher ({})."
+        ).format(_called(case), *values)
         advice = MORE_ROWS
     return Verdict("open", f"{text} {_on_accuracy(case)}", (advice,))
 
@@ -170,19 +173,15 @@ def _on_accuracy(case):
     kept = case.means.recovery("accuracy")
     gain = case.means.difference("accuracy", "student", "baseline")
     if kept is not None and gain.value >= 0:
-        return f"In accuracy it has {percent(kept)} of the edge."
-    return f"Its accuracy is {_compared(case, 'accuracy')}."
+        return f"In accuracy the student has {percent(kept)} of the edge."
+    return f"The student's accuracy is {_compared(case, 'accuracy')}."
 
 
 def _compared(case, name, other="baseline"):
     """Return how a score of the student is compared to that of another, in words."""
     found = case.means.difference(name, "student", other)
     better, worse = ("lower", "higher") if name == "log_loss" else ("higher", "lower")
-    what = "that of the baseline"
-    if other == "teacher":
-        what = "the teacher's"
-    elif case.is_automatic:
-        what = "that of the same student on the labels alone"
+    what = "the teacher's" if other == "teacher" else f"that of {_called(case)}"
     values = [number(case.means.score(name, each).value) for each in ("student", other)]
     pair = f"{values[0]} against {values[1]}"
     if found.sign == 0:
@@ -191,6 +190,13 @@ def _compared(case, name, other="baseline"):
     ends = sorted(abs(end) for end in (found.low, found.high))
     by = f"by {number(abs(found.value))} [{number(ends[0])}, {number(ends[1])}]"
     return f"{better if is_better else worse} than {what}, {by} ({pair})"
+
+
+def _called(case):
+    """Return what the baseline is."""
+    return (
+        "the same student on the labels alone" if case.is_automatic else "the baseline"
+    )
 
 
 def _at(costs):

@@ -41,7 +41,7 @@ def test_a_student_that_keeps_most_of_the_edge():
     assert verdict.text.startswith("The student keeps 8")
     assert (
         "of the teacher's edge in log-loss, at 1/160 of the teacher's size and 1/90 of "
-        "its time for one row. In accuracy it has 8"
+        "its time for one row. In accuracy the student has 8"
     ) in verdict.text
     assert verdict.advice == ()
 
@@ -60,6 +60,10 @@ def test_a_student_that_gains_where_the_gap_is_noise():
         "at 1/160 of the teacher's size and 1/90 of its time for one row. The "
         "teacher's own edge is too small to say"
     ) in verdict.text
+    verdict = found(teacher=0.8, student=0.3, baseline=0.5)
+    assert verdict.kind == "good"
+    assert "The teacher itself is worse than the baseline." in verdict.text
+    assert "own edge" not in verdict.text
 
 
 def test_a_student_that_gains_nothing_of_a_real_edge():
@@ -84,7 +88,10 @@ def test_a_student_worse_than_without_a_teacher():
 def test_noise_is_no_verdict():
     verdict = found(teacher=0.5, student=0.5, baseline=0.5)
     assert verdict.kind == "open"
-    assert verdict.text.startswith("No difference is measurable in log-loss: ")
+    assert verdict.text.startswith(
+        "No difference is measurable between the log-loss of the same student on the "
+        "labels alone (0."
+    )
     assert verdict.advice == ("More test rows, or several fitted models, tell more.",)
     assert "did not help" not in str(verdict)
 
