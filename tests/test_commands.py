@@ -179,6 +179,11 @@ def test_a_fitted_teacher_gets_the_table_as_it_is(
     assert "does not take rows of this table: " in error
     assert "income" in error
 
+    table["status"] = table["status"] + "!"
+    table.to_csv(tmp_path / "table.csv", index=False)
+    error = the_error(distill(tmp_path, "--teacher", teacher), capsys)
+    assert "must know all classes of the table; it knows [" in error
+
 
 # --- predict ------------------------------------------------------------------------
 

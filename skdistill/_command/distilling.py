@@ -37,7 +37,7 @@ def distill_table(options):
     (split,) = table_splits(X, y, [options.seed], Rows(), options.target)
     X_train, X_test, y_train, y_test = split
     if options.teacher not in NAMES:
-        check_teacher(options.teacher, X_train)
+        check_teacher(options.teacher, X_train, y_train)
     print(
         wrapped(
             f"{len(y_train):,} training rows, {len(y_test):,} test rows, teacher: "

@@ -3,6 +3,7 @@
 import tempfile
 
 import joblib
+import numpy as np
 
 from skdistill._command.screen import wrapped
 from skdistill._inspection import experiment
@@ -61,7 +62,7 @@ def read_table(options, max_rows):
     return X, y
 
 
-def check_teacher(path, X):
+def check_teacher(path, X, y):
     """Raise if the teacher in a file cannot be used for a table; say what it knows."""
     teacher = teacher_in_file(path)
     if not hasattr(teacher, "estimator"):
@@ -72,6 +73,13 @@ def check_teacher(path, X):
         raise InputError(
             f"the --teacher in {path} does not take rows of this table: {error}"
         ) from error
+    known = teacher.classes_.tolist()
+    unknown = sorted(set(np.unique(y).tolist()) - set(known), key=str)
+    if unknown:
+        raise InputError(
+            f"the --teacher in {path} must know all classes of the table; it knows "
+            f"{known}, but not {unknown}"
+        )
     print(
         wrapped(
             "The teacher is fitted already. If it has seen rows of this table, all "
@@ -97,7 +105,7 @@ def run(options):
     else:
         splits = [experiment.reference_split(seed, plans[0]) for seed in seeds]
     if options.teacher not in NAMES:
-        check_teacher(options.teacher, splits[0][0])
+        check_teacher(options.teacher, splits[0][0], splits[0][2])
     repeats = {}
     for plan in plans:
         print(wrapped(experiment.heading(splits, plan)), flush=True)

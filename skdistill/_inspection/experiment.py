@@ -195,8 +195,13 @@ def singles_of(ensemble):
 
 def score_repeat(seed, X, y, models, names, is_table):
     """Score fitted models, lists by name, on the test part `X`, `y`."""
-    proba = {name: [m.predict_proba(X) for m in models[name]] for name in names}
-    y = np.searchsorted(_last(models["distilled"][0]).classes_, y)
+    # Here, as it loads torch.
+    from skdistill._inspection.report_models import proba_of
+
+    # A fitted teacher from a file may know more classes.
+    classes = _last(models["distilled"][0]).classes_
+    proba = {name: [proba_of(m, X, classes) for m in models[name]] for name in names}
+    y = np.searchsorted(classes, y)
     choice = proba["ensemble"][0].argmax(axis=1)
     scores = {name: row_scores(proba[name], y, choice) for name in names}
     size_of = kilobytes if is_table else n_parameters

@@ -1,8 +1,17 @@
 import numpy as np
 import pytest
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, log_loss
 
-from skdistill._inspection.experiment import Plan, reference_split, row_scores
+from skdistill._inspection.estimates import ACCURACY
+from skdistill._inspection.experiment import (
+    Plan,
+    reference_split,
+    row_scores,
+    score_repeat,
+)
+from tests.nets import small_distilled
 
 
 def test_row_scores_are_those_of_scikit_learn():
@@ -18,6 +27,19 @@ def test_row_scores_are_those_of_scikit_learn():
         assert accuracy == pytest.approx(100 * accuracy_score(y, predicted))
         assert loss == pytest.approx(log_loss(y, proba[fit], labels=[0, 1, 2]))
         assert agreement == pytest.approx(100 * (predicted == choice).mean())
+
+
+def test_a_teacher_may_know_more_classes():
+    """The columns of its probabilities are those of its own classes."""
+    X, y = load_iris(return_X_y=True)
+    teacher = LogisticRegression(max_iter=1000).fit(X, y)
+    X, y = X[y > 0], y[y > 0]
+    student = small_distilled(alpha=0.0).fit(X, y)
+    models = {"distilled": [student], "ensemble": [teacher]}
+    names = dict.fromkeys(models, "")
+    scores = score_repeat(0, X, y, models, names, is_table=True).scores
+    accuracy = 100 * accuracy_score(y, teacher.predict(X))
+    assert scores["ensemble"][ACCURACY].mean() == pytest.approx(accuracy)
 
 
 def test_reference_split_has_the_published_sizes_and_problem():

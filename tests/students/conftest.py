@@ -17,7 +17,7 @@ def mixed():
             "size": np.where(rng.random(n) < 0.1, np.nan, size),
             "colour": colour,
             "level": pd.Categorical(rng.choice([1, 2, 3], n)),
-            "grade": rng.choice([1.0, 2.5, np.nan], n).astype(object),
+            "grade": rng.choice([1.0, 2.5, np.nan], n),
             "moment": moments,
             "day": pd.Series(moments.date),
             "zoned": moments.tz_localize("Europe/Paris"),
