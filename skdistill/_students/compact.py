@@ -135,7 +135,15 @@ class CompactClassifier(
         X = np.empty((len(rows), len(names)), dtype=object)
         for row, values in zip(X, rows, strict=True):
             row[:] = [values[name] for name in names]
-        return X if self._row_preprocessor is not None else X.astype(np.float64)
+        if self._row_preprocessor is not None:
+            return X
+        try:
+            return X.astype(np.float64)
+        except OverflowError as error:
+            raise ValueError(
+                "X must hold numbers that a float can hold. Got a whole number that is "
+                "too large."
+            ) from error
 
     def save(self, path, *, dtype="float32", metrics=None):
         """Write the model to a file that can be read without pickle.

@@ -179,7 +179,7 @@ def _converted(values, column, functions, missing, dtype):
             continue
         try:
             out[i] = convert(value)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(
                 f"Column {column['name']!r} of X must hold {kind}s, as it did in fit. "
                 f"Got {value!r}."

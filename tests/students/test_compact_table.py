@@ -61,6 +61,15 @@ def test_new_values_are_taken_as_the_estimator_takes_them(mixed):
     [
         ("size", "large", "Column 'size' of X must hold numbers"),
         ("size", np.inf, "infinity"),
+        ("size", 10**400, "Column 'size' of X must hold numbers"),
+        ("size", np.timedelta64(3, "D"), "Column 'size' of X must hold numbers"),
+        ("age", 10**400, "Column 'age' of X must hold durations"),
+        (
+            "zoned",
+            "0001-01-01T00:00:00+05:00",
+            "Column 'zoned' of X must hold dates.*Got '0001",
+        ),
+        ("flag", 10**400, "Column 'flag' of X must hold booleans"),
         ("moment", "not a date", "Column 'moment' of X must hold dates"),
         ("moment", 3.5, "Column 'moment' of X must hold dates"),
         ("flag", "yes", "Column 'flag' of X must hold booleans"),
@@ -128,3 +137,12 @@ def test_numbers_in_a_column_of_text():
     model = quick(preprocessor="auto", max_epochs=40).fit(X, X["m"] == "b")
     new = X.assign(m=np.full(60, 0.1, dtype=np.float32))
     assert_same(model.compact(), model, new)
+
+
+def test_durations_are_no_numbers(mixed):
+    X, y = mixed
+    model = quick(preprocessor="auto").fit(X, y)
+    new = X.assign(size=pd.to_timedelta(np.arange(len(X)), unit="D"))
+    for one in (model, model.compact()):
+        with pytest.raises(ValueError, match="Column 'size' of X must hold numbers"):
+            one.predict(new)
