@@ -15,9 +15,11 @@ const READ = {
 const isMissing = (value) => value === null || value === undefined || Number.isNaN(value);
 const numberOf = (value, kind) => {
   let number = value;
-  // As in Python, a time without a zone is UTC.
-  if (kind === "date" && typeof value === "string")
-    number = new Date(value + (/T(?!.*(Z|[+-]\d\d:?\d\d)$)/.test(value) ? "Z" : ""));
+  // As in Python, a time without a zone is UTC, and a space as good as a T.
+  if (kind === "date" && typeof value === "string") {
+    const time = value.replace(/ (?=\d)/, "T");
+    number = new Date(time + (/T\d(?!.*(Z|[+-]\d\d:?\d\d)$)/.test(time) ? "Z" : ""));
+  }
   if (number instanceof Date) number /= 86400000;
   else if (kind === "date") number = NaN;
   else if (typeof number === "boolean") number = +number;

@@ -28,7 +28,8 @@ def text_of(value):
 
 def number_of(value):
     """Return a number as a float, or raise a TypeError."""
-    if not isinstance(value, Number | np.bool_):
+    # To numpy, a duration is a number too.
+    if not isinstance(value, Number | np.bool_) or isinstance(value, np.timedelta64):
         raise TypeError("not a number")
     return float(value)
 

@@ -12,12 +12,14 @@ from skdistill import CompactClassifier
 
 class Service(BaseHTTPRequestHandler):
     def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
         try:
-            proba = self.server.model.predict_proba(json.loads(body)).tolist()
+            length = int(self.headers["Content-Length"] or 0)
+            rows = json.loads(self.rfile.read(max(length, 0)))
+            proba = self.server.model.predict_proba(rows).tolist()
             names = map(str, self.server.model.classes_)
             status, answer = 200, {"classes": [*names], "proba": proba}
-        except (ValueError, TypeError) as error:  # what was asked is wrong
+        except (ValueError, TypeError, RecursionError) as error:
+            # What was asked is wrong.
             status, answer = 400, {"error": str(error)}
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

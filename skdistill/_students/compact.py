@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 from skdistill._onnx_hooks import OnnxHooksMixin
 from skdistill._pickling import VersionedPickleMixin
 from skdistill._prediction import LogitsClassifierMixin, classifier_logits
+from skdistill._students.compact_table import CompactPreprocessor
 from skdistill._students.model_file import load_model, save_model
 
 
@@ -135,7 +136,18 @@ class CompactClassifier(
         X = np.empty((len(rows), len(names)), dtype=object)
         for row, values in zip(X, rows, strict=True):
             row[:] = [values[name] for name in names]
-        return X if self._row_preprocessor is not None else X.astype(np.float64)
+        preprocessor = self._row_preprocessor
+        if isinstance(preprocessor, CompactPreprocessor):
+            return X
+        if preprocessor is not None:
+            return super()._checked_form(_as_table(X, names))
+        try:
+            return X.astype(np.float64)
+        except OverflowError as error:
+            raise ValueError(
+                "X must hold numbers that a float can hold. Got a whole number that is "
+                "too large."
+            ) from error
 
     def save(self, path, *, dtype="float32", metrics=None):
         """Write the model to a file that can be read without pickle.
@@ -220,3 +232,12 @@ class CompactClassifier(
         True
         """
         return load_model(cls, path)
+
+
+def _as_table(X, names):
+    """Return a DataFrame for a preprocessor that may ask for its columns by name."""
+    try:
+        from pandas import DataFrame
+    except ImportError:  # Most take an array as well.
+        return X
+    return DataFrame(X, columns=names).infer_objects()

@@ -115,7 +115,8 @@ class CompactPreprocessor:
             If a value is not what its column held in training, or is infinite.
         """
         scaled, indicators, encoded = [], [], []
-        for column, values in zip(self.columns, _columns_of(X), strict=True):
+        for column, given in zip(self.columns, _columns_of(X), strict=True):
+            values = _array_of(given, column["kind"])
             if column["kind"] in TO_NUMBER:
                 numbers = _converted(values, column, TO_NUMBER, np.nan, np.float64)
                 if np.isinf(numbers).any():
@@ -135,14 +136,35 @@ class CompactPreprocessor:
 
 
 def _columns_of(X):
-    """Return the columns of a table as arrays."""
+    """Return the columns of a table, as pandas has them or as arrays."""
     if hasattr(X, "get_columns"):  # of polars
         return [column.to_numpy() for column in X.get_columns()]
     if hasattr(X, "iloc"):
-        return [X.iloc[:, j].to_numpy() for j in range(X.shape[1])]
+        return [X.iloc[:, j] for j in range(X.shape[1])]
     values = np.asarray(X)
     # Numbers beside text in a list have become text.
     return (np.asarray(X, dtype=object) if values.dtype.kind in "US" else values).T
+
+
+def _array_of(values, kind):
+    """Return a column as an array; its text is that of the elements in Python.
+
+    The text of numpy's own is another: of float32 and of dates, for example.
+    """
+    if hasattr(values, "iloc"):
+        if hasattr(values.dtype, "categories"):
+            # As they are: beside missing values, pandas makes floats of them.
+            return _objects([*values.cat.categories, None])[values.cat.codes]
+        return _objects(values) if kind in TO_TEXT else values.to_numpy()
+    is_float_text = kind in TO_TEXT and values.dtype.kind == "f"
+    return values.astype(object) if is_float_text else values
+
+
+def _objects(values):
+    array = np.empty(len(values), dtype=object)
+    for i, value in enumerate(values):  # which may be a sequence
+        array[i] = value
+    return array
 
 
 def _converted(values, column, functions, missing, dtype):
@@ -157,7 +179,7 @@ def _converted(values, column, functions, missing, dtype):
             continue
         try:
             out[i] = convert(value)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(
                 f"Column {column['name']!r} of X must hold {kind}s, as it did in fit. "
                 f"Got {value!r}."

@@ -111,8 +111,10 @@ def compact(model):
         return compact(model.best_estimator_)
     if isinstance(model, Pipeline):
         *steps, (name, last) = model.steps
+        is_named_by_class = name == type(last).__name__.lower()
         last = compact(last)
-        if isinstance(last, CompactClassifier) and name.startswith("distilled"):
+        # As make_pipeline does; a name that the user chose stays.
+        if isinstance(last, CompactClassifier) and is_named_by_class:
             name = "compactclassifier"
         shipped = copy(model)
         shipped.steps = [*steps, (name, last)]

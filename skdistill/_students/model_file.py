@@ -16,6 +16,7 @@ from skdistill._students.model_header import (
     Damaged,
     check,
     check_format,
+    check_header_fits,
     check_text_fits,
     header_of,
     set_from_header,
@@ -43,6 +44,10 @@ def save_model(model, path, dtype, metrics):
             stored = _rounded(coef, intercept, dtype, _centre(model, place))
         tensors |= {f"{name}.{place}": values for name, values in stored.items()}
     data = save(tensors, {"skdistill": header, "sha256": _digest(header, tensors)})
+    try:
+        check_header_fits(header, int.from_bytes(data[:8], "little"), len(data))
+    except Damaged as error:
+        raise ValueError(f"save cannot write this model: {error}.") from error
     if model.classes_.dtype.kind == "U":
         try:
             check_text_fits(model.classes_, len(data))
@@ -128,8 +133,9 @@ def load_model(cls, path):
     path = Path(path)
     with path.open("rb") as file:  # a missing file, or a folder: the caller's OSError
         size = os.fstat(file.fileno()).st_size
+        n_header = int.from_bytes(file.read(8), "little")
     try:
-        header, tensors = _read(path)
+        header, tensors = _read(path, n_header, size)
         model = cls()
         width = set_from_header(model, header, size)
         layers = _checked_layers(tensors, width, len(model.classes_))
@@ -142,19 +148,17 @@ def load_model(cls, path):
     return model
 
 
-def _read(path):
+def _read(path, n_header, size):
     """Return the header and the tensors of a file whose checksum is right."""
     from safetensors import safe_open
 
+    check(size > 8 and n_header <= size - 8, "it is cut off")
+    check_header_fits("", n_header, size)
     with safe_open(path, framework="numpy") as file:
         metadata = file.metadata() or {}
         check("skdistill" in metadata, "it has no header of ours")
-        try:
-            header = json.loads(metadata["skdistill"])
-        except (ValueError, RecursionError) as error:
-            raise Damaged("the header is no JSON") from error
-        check(isinstance(header, dict), "the header is no object")
-        check_format(header.get("format"))
+        text = metadata["skdistill"]
+        check_header_fits(text, n_header, size)
         names = sorted(file.keys())
         check(
             all(file.get_slice(name).get_dtype() in STORED for name in names),
@@ -163,9 +167,15 @@ def _read(path):
         # No larger than the file: safetensors has compared the sizes.
         tensors = {name: file.get_tensor(name) for name in names}
     check(
-        metadata.get("sha256") == _digest(metadata["skdistill"], tensors),
+        metadata.get("sha256") == _digest(text, tensors),
         "its checksum is wrong",
     )
+    try:
+        header = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Damaged("the header is no JSON") from error
+    check(isinstance(header, dict), "the header is no object")
+    check_format(header.get("format"))
     return header, tensors
 
 

@@ -18,6 +18,15 @@ LARGEST_TEXT = 2**18
 It gives each label the room of the longest: a forged file could ask for any amount.
 """
 
+LARGEST_HEADER = 2**22
+"""Bytes that the header may have however small the tensors: of 30,000 columns."""
+
+MOST_VALUES = 2**18
+"""Values that the header may have however small the file.
+
+Python takes up to 70 bytes for each of them, of which JSON has 2.
+"""
+
 
 class Damaged(Exception):
     """What is wrong with a file."""
@@ -99,6 +108,29 @@ def check_format(number):
     )
 
 
+def check_header_fits(text, n_header, n_bytes):
+    """Check that reading a header takes no more than its share of memory.
+
+    Parameters
+    ----------
+    text : str
+        The header, or as much as is known of it.
+    n_header : int
+        Bytes before the tensors.
+    n_bytes : int
+        Size of the file.
+    """
+    check(
+        n_header <= LARGEST_HEADER + 2 * (n_bytes - n_header),
+        f"a header of {n_header} bytes is too large for the weights",
+    )
+    n_values = sum(map(text.count, "[{:,"))
+    check(
+        n_values <= max(MOST_VALUES, n_bytes // 48),
+        f"a header of {n_values} values is too large for the weights",
+    )
+
+
 def check_text_fits(classes, n_bytes):
     """Check that text takes no more than its share, for a file of `n_bytes`.
 
@@ -139,7 +171,7 @@ def set_from_header(model, header, n_bytes):
     if names is not None:
         check(_are_names(names, n_features), "the names of features are none")
         model.feature_names_in_ = np.array(names, dtype=object)
-    check(isinstance(header["provenance"], dict), "the provenance is no object")
+    _check_provenance(header["provenance"])
     model.provenance_ = header["provenance"]
     model._row_preprocessor = None
     is_scaling = header["scaling_in_first_layer"]
@@ -165,6 +197,21 @@ def set_from_header(model, header, n_bytes):
         return n_features
     model._row_preprocessor = model.preprocessor_
     return width
+
+
+def _check_provenance(provenance):
+    check(isinstance(provenance, dict), "the provenance is no object")
+    for name, value in provenance.items():
+        values = [value]
+        if name in ("versions", "metrics"):
+            check(isinstance(value, dict), f"the {name} are no object")
+            values = value.values()
+        check(
+            all(v is None or isinstance(v, str | int | float) for v in values),
+            "the provenance holds more than text and numbers",
+        )
+    metrics = provenance.get("metrics", {})
+    check(all(map(is_finite, metrics.values())), "a metric is no number")
 
 
 def _checked_classes(header, n_bytes):

@@ -126,7 +126,13 @@ def _labels(classes):
             f"dtype {classes.dtype}: {classes.tolist()[0]!r}, ..."
         )
     dtype, type_ = _LABEL_TYPES[kind]
-    return classes.astype(dtype), type_
+    labels = classes.astype(dtype)
+    if labels.tolist() != classes.tolist():
+        raise ValueError(
+            f"to_onnx takes classes that {dtype.__name__} can hold. Got classes of "
+            f"dtype {classes.dtype}: {classes.max()!r}."
+        )
+    return labels, type_
 
 
 def _network_rows(graph, operator, model):

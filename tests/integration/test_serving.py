@@ -86,3 +86,24 @@ def test_it_says_what_is_wrong_with_a_row(rows, message, served):
         ask(address, rows)
     assert caught.value.code == 400
     assert message in json.load(caught.value)["error"]
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b"[" * 100_000, {}),
+        (b'{"size": ' + b"9" * 401 + b', "colour": "red"}', {}),
+        (b"no JSON", {}),
+        (b"\xff", {}),
+        (b"{}", {"Content-Length": "two"}),
+        (b"{}", {"Content-Length": "-1"}),
+    ],
+    ids=["nested", "digits", "text", "bytes", "length", "negative"],
+)
+def test_it_answers_what_is_no_row(body, headers, served):
+    _, address = served
+    request = Request(address, body, headers, method="POST")
+    with pytest.raises(HTTPError) as caught:
+        urlopen(request, timeout=60)
+    assert caught.value.code == 400
+    assert json.load(caught.value)["error"]

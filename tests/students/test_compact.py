@@ -14,7 +14,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.naive_bayes import GaussianNB
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from skorch import NeuralNetClassifier
@@ -125,6 +125,8 @@ def test_rows_as_dicts(binary):
         small.predict([rows[0], {k: v for k, v in rows[0].items() if k != "c"}])
     with pytest.raises(ValueError, match="could not convert|must be real"):
         small.predict({**rows[0], "a": "text"})
+    with pytest.raises(ValueError, match="a whole number that is too large"):
+        small.predict({**rows[0], "a": 10**400})
     with pytest.raises(ValueError, match="contains NaN"):
         small.predict({**rows[0], "a": None})
     with pytest.raises(ValueError, match="dicts only where .* named columns"):
@@ -161,7 +163,13 @@ def test_a_preprocessor_of_the_users_ships_as_it_is(mixed):
     )
     X = X[["level", "count"]].fillna({"count": 0}).astype({"count": float})
     model = quick(preprocessor=encoder).fit(X, y)
-    assert_same(model.compact(), model, X)
+    small = model.compact()
+    assert_same(small, model, X)
+    rows = X.astype(object).to_dict("records")
+    proba = model.predict_proba(X)
+    np.testing.assert_allclose(small.predict_proba(rows), proba, rtol=1e-5)
+    one = small.predict_proba({**rows[3], "further": "ignored"})
+    np.testing.assert_allclose(one, proba[3:4], rtol=1e-5)
 
 
 def test_form_is_checked_as_by_the_estimator(binary):
@@ -219,6 +227,8 @@ def test_the_last_step_of_a_pipeline_is_swapped(binary):
     np.testing.assert_allclose(
         small.predict_proba(X), model.predict_proba(X), rtol=1e-5
     )
+    named = Pipeline([("distilled_student", quick())]).fit(X, y)
+    assert [*compact(named).named_steps] == ["distilled_student"]
     nested = make_pipeline(StandardScaler(), make_pipeline(quick())).fit(X, y)
     np.testing.assert_array_equal(compact(nested).predict(X), nested.predict(X))
     search = GridSearchCV(model, {"distilledclassifier__alpha": [0.0]}, cv=2).fit(X, y)

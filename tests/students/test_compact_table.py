@@ -61,6 +61,15 @@ def test_new_values_are_taken_as_the_estimator_takes_them(mixed):
     [
         ("size", "large", "Column 'size' of X must hold numbers"),
         ("size", np.inf, "infinity"),
+        ("size", 10**400, "Column 'size' of X must hold numbers"),
+        ("size", np.timedelta64(3, "D"), "Column 'size' of X must hold numbers"),
+        ("age", 10**400, "Column 'age' of X must hold durations"),
+        (
+            "zoned",
+            "0001-01-01T00:00:00+05:00",
+            "Column 'zoned' of X must hold dates.*Got '0001",
+        ),
+        ("flag", 10**400, "Column 'flag' of X must hold booleans"),
         ("moment", "not a date", "Column 'moment' of X must hold dates"),
         ("moment", 3.5, "Column 'moment' of X must hold dates"),
         ("flag", "yes", "Column 'flag' of X must hold booleans"),
@@ -86,3 +95,54 @@ def test_rows_without_names(mixed, kind):
         small.predict(rows[0])
     with pytest.raises(ValueError, match="Column None of X must hold numbers"):
         small.predict([["large", *rows[0][1:]]])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.to_datetime(["2024-01-05", "2024-02-01", "2024-03-07"]),
+        pd.date_range("2024-01-05 10:30", periods=3, freq="h"),
+        pd.to_datetime(["2024-01-05", "2024-02-01", "2024-03-07"], utc=True),
+        pd.to_timedelta([1, 2, 3], unit="D"),
+        pd.period_range("2024-01", periods=3, freq="M"),
+        pd.interval_range(0, 3),
+        pd.Index([0.1, 0.2, 0.3], dtype=np.float32),
+        np.array([0.1, 0.2, 3.0]),
+        np.int8([1, 2, 3]),
+        np.array([True, False]),
+        np.array(["a", "b", "c"], dtype=object),
+        np.array([1, "b", 2.0], dtype=object),
+    ],
+    ids=lambda values: f"{values.dtype}",
+)
+def test_categories_of_any_dtype(values):
+    places = np.arange(60) % len(values)
+    missing = np.where(np.arange(60) % 7 == 0, -1, places)
+    column = pd.Categorical.from_codes(missing, categories=values)
+    X = pd.DataFrame({"m": column, "x": np.arange(60) % 5})
+    model = quick(preprocessor="auto", max_epochs=40).fit(X, places == 0)
+    small = model.compact()
+    assert_same(small, model, X)
+    values = [*values, None]
+    rows = [
+        {"m": values[code], "x": x} for code, x in zip(missing, X["x"], strict=True)
+    ]
+    np.testing.assert_allclose(
+        small.predict_proba(rows), model.predict_proba(X), rtol=1e-5
+    )
+
+
+def test_numbers_in_a_column_of_text():
+    X = pd.DataFrame({"m": ["0.10000000149011612", "b", "c"] * 20, "x": range(60)})
+    model = quick(preprocessor="auto", max_epochs=40).fit(X, X["m"] == "b")
+    new = X.assign(m=np.full(60, 0.1, dtype=np.float32))
+    assert_same(model.compact(), model, new)
+
+
+def test_durations_are_no_numbers(mixed):
+    X, y = mixed
+    model = quick(preprocessor="auto").fit(X, y)
+    new = X.assign(size=pd.to_timedelta(np.arange(len(X)), unit="D"))
+    for one in (model, model.compact()):
+        with pytest.raises(ValueError, match="Column 'size' of X must hold numbers"):
+            one.predict(new)

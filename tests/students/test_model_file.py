@@ -173,6 +173,10 @@ def test_what_cannot_be_saved(binary, path):
     robust = quick(preprocessor=RobustScaler()).fit(X, y).compact()
     with pytest.raises(ValueError, match="Got RobustScaler: pickle the model"):
         robust.save(path)
+    small.provenance_ = {"a": "b" * 5 * 10**6}
+    small.classes_ = np.array([0, 1])
+    with pytest.raises(ValueError, match="save cannot write this model: a header of"):
+        small.save(path)
     tree = DecisionTreeClassifier(max_depth=2)
     of_tree = DistilledClassifier(GaussianNB(), student=tree).fit(X, y).compact()
     with pytest.raises(ValueError, match="a network. Got DecisionTreeClassifier"):
@@ -273,6 +277,28 @@ def test_headers_that_promise_more_than_there_is(small, path):
         _refuse_at_no_cost(path)
 
 
+@pytest.mark.parametrize(
+    ("size", "n_weights", "message"),
+    [
+        (5 * 10**6, 8, "header of .* bytes is too large"),
+        (3 * 10**6, 8, "header of .* values is too large"),
+        (3 * 10**6, 10**6, "header of .* values is too large"),
+    ],
+)
+def test_headers_that_would_take_much_memory(small, path, size, n_weights, message):
+    def nest(header, tensors):
+        header.update(provenance={"a": [[]] * (size // 4)})
+        tensors["coef.0"] = np.ones(n_weights, np.float32)
+
+    forged(path, small, nest)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=REFUSED + ".*" + message):
+        CompactClassifier.load(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 3 * path.stat().st_size
+
+
 def _refuse_at_no_cost(path):
     tracemalloc.start()
     with pytest.raises(ValueError, match=REFUSED):
@@ -311,7 +337,12 @@ def _without(name):
         (_of_header(n_features=0), "number of features"),
         (_of_header(n_features=7), "layers do not fit"),
         (_of_header(feature_names=["a"]), "names of features"),
-        (_of_header(provenance=[]), "provenance"),
+        (_of_header(provenance=[]), "provenance is no object"),
+        (_of_header(provenance={"a": [1]}), "more than text and numbers"),
+        (_of_header(provenance={"versions": {"b": {}}}), "more than text and numbers"),
+        (_of_header(provenance={"versions": "1.0"}), "versions are no object"),
+        (_of_header(provenance={"metrics": [1]}), "metrics are no object"),
+        (_of_header(provenance={"metrics": {"a": "x"}}), "metric is no number"),
         (_of_header(scaling_in_first_layer=1), "true or false"),
         (_of_header(scaling_in_first_layer=True), "scaling needs columns"),
         (_of_header(columns=[]), "columns do not fit"),

@@ -1,6 +1,7 @@
 """The reader in JavaScript says what Python does."""
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -33,6 +34,7 @@ console.log(JSON.stringify(rows.map(ask)));
 """
     done = subprocess.run(
         [NODE, "-e", code],
+        env={**os.environ, "TZ": "America/New_York"},  # where local time is not UTC
         input=json.dumps(rows),
         capture_output=True,
         text=True,
@@ -81,6 +83,7 @@ def test_tables(mixed, tmp_path):
             row[name] = row[name] and row[name].isoformat()
         row["age"] = row["age"].days
     rows[0] |= {"colour": "never seen", "grade": None, "level": 1.0, "flag": 1}
+    rows[1] |= {"moment": "2024-01-05 10:00:00", "zoned": "2024-01-05 10:00:00+05:00"}
     expected = small.predict_proba(rows)
     np.testing.assert_allclose(in_node(path, rows), expected, rtol=0, atol=1e-6)
     bad = {"moment": "soon", "day": 3, "size": "7", "flag": "yes"}

@@ -118,6 +118,9 @@ def test_labels_that_onnx_does_not_have(fitted):
     estimator.classes_ = np.array([b"no", b"yes"])
     with pytest.raises(ValueError, match=r"numbers, booleans or text. Got .* \|S3: b'"):
         to_onnx(estimator)
+    estimator.classes_ = np.array([1, 2**64 - 1], dtype=np.uint64)
+    with pytest.raises(ValueError, match=r"int64 can hold. Got .*uint64: .*\d{20}"):
+        to_onnx(estimator)
 
 
 def test_compact_copy(fitted, two):
