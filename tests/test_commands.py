@@ -185,6 +185,27 @@ def test_a_fitted_teacher_gets_the_table_as_it_is(
     assert "must know all classes of the table; it knows [" in error
 
 
+@pytest.mark.parametrize(
+    ("output", "report", "message"),
+    [
+        ("teacher.joblib", "report.html", "--output .* is a file that is read from"),
+        ("model.new", "teacher.joblib", "--report .* is a file that is read from"),
+        ("model.new", "link/model.new", "--report .* is the file of --output as well"),
+    ],
+)
+def test_distill_loses_no_file(output, report, message, folder, tmp_path, capsys):
+    (tmp_path / "link").symlink_to(tmp_path)
+    teacher = tmp_path / "teacher.joblib"
+    joblib.dump(RandomForestClassifier(), teacher)
+    before = teacher.read_bytes()
+    options = ["--rare-classes", "drop", "--teacher", str(teacher)]
+    options += ["--output", str(tmp_path / output)]
+    options += ["--report", str(tmp_path / report)]
+    assert re.search(message, the_error(distill(folder, *options), capsys))
+    assert teacher.read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} == {"link", "teacher.joblib"}
+
+
 # --- predict ------------------------------------------------------------------------
 
 
