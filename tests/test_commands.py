@@ -456,6 +456,74 @@ def test_a_model_that_knows_no_names_takes_columns_in_order(tmp_path, capsys):
     np.testing.assert_allclose(scores.iloc[:, 2:], model.predict_proba(X), atol=1e-6)
 
 
+def test_texts_that_are_categories_are_no_holes(tmp_path):
+    """Neither "NA" nor "1.0" for 1: a file of text has the categories of training."""
+    rng = np.random.default_rng(0)
+    code = pd.Series(rng.choice([1.0, 2.0, 3.0, np.nan], 200))
+    land = pd.Series(rng.choice(["NA", "DE", "null"], 200), dtype=object)
+    X = pd.DataFrame({"code": code.astype("category"), "land": land})
+    y = (code == 1) | (land == "NA")
+    model = make_pipeline(TablePreprocessor(), LogisticRegression()).fit(X, y)
+    joblib.dump(model, tmp_path / "model.joblib")
+    student = DistilledClassifier(
+        alpha=0, preprocessor="auto", max_epochs=2, random_state=0
+    )
+    small = student.fit(X, y).compact()
+    small.save(tmp_path / "model.safetensors")
+    X.to_csv(tmp_path / "rows.csv", index=False)
+    for name, fitted in (("model.joblib", model), ("model.safetensors", small)):
+        given = {"model": tmp_path / name, "output": tmp_path / "scores.csv"}
+        arguments = ["--chunk-size", "70", "--trust-pickle"]
+        assert predict(tmp_path, *arguments, **given) == 0
+        scores = pd.read_csv(tmp_path / "scores.csv")
+        np.testing.assert_allclose(
+            scores.iloc[:, 1:], fitted.predict_proba(X), atol=1e-6
+        )
+
+
+@pytest.mark.parametrize("preprocessor", ["auto", None])
+def test_identifiers_are_copied_as_they_are(preprocessor, tmp_path):
+    ids = ["007", "NA", "null", "", "1e3"] * 4
+    rows = pd.DataFrame({"id": ids, "size": np.linspace(-1, 1, 20)})
+    model = LogisticRegression()
+    if preprocessor:
+        model = make_pipeline(TablePreprocessor(), model)
+    joblib.dump(model.fit(rows[["size"]], rows["size"] > 0), tmp_path / "model.joblib")
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    arguments = ["--trust-pickle", "--copy", "id", "size", "--chunk-size", "6"]
+    assert predict(tmp_path, *arguments, model=tmp_path / "model.joblib") == 0
+    scores = pd.read_csv(tmp_path / "scores.csv", dtype=str, keep_default_na=False)
+    given = pd.read_csv(tmp_path / "rows.csv", dtype=str, keep_default_na=False)
+    assert scores["id"].tolist() == ids
+    assert scores["size"].tolist() == given["size"].tolist()
+
+
+def test_parquet_is_copied_as_it_is(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow.parquet import read_table, write_table
+
+    copied = {
+        "flag": pa.array([None, None, True, False]),
+        "day": pa.array([None, None, 1, 2], pa.date32()),
+        "tags": pa.array([None, None, ["a"], []]),
+        "count": pa.array([None, None, 2**60 + 1, 4]),
+    }
+    table = pa.table(copied | {"size": [0.0, 1.0, 0.0, 1.0]})
+    write_table(table, tmp_path / "rows.parquet")
+    X = table.select(["size"]).to_pandas()
+    model = make_pipeline(TablePreprocessor(), LogisticRegression())
+    joblib.dump(model.fit(X, ["a", "b"] * 2), tmp_path / "model.joblib")
+    arguments = ["--trust-pickle", "--chunk-size", "2", "--copy", *copied]
+    given = {"rows": "rows.parquet", "model": tmp_path / "model.joblib"}
+    output = tmp_path / "scores.parquet"
+    assert predict(tmp_path, *arguments, output=output, **given) == 0
+    scores = read_table(output)
+    assert scores.select([*copied]).equals(table.select([*copied]))
+    assert scores["prediction"].to_pylist() == ["a", "b", "a", "b"]
+    assert predict(tmp_path, *arguments, **given) == 0
+    assert f",{2**60 + 1},a," in (tmp_path / "scores.csv").read_text()
+
+
 # --- show ---------------------------------------------------------------------------
 
 
