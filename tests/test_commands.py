@@ -1,6 +1,9 @@
 """`predict`, `distill` and `show`, and the tables that they read."""
 
+import bz2
+import gzip
 import json
+import lzma
 import pickle
 import re
 import subprocess
@@ -270,6 +273,40 @@ def test_other_separators_and_compressed_files(separator, folder, tmp_path):
     pd.testing.assert_frame_equal(
         pd.read_csv(tmp_path / "plain.csv"), pd.read_csv(tmp_path / "scores.csv.gz")
     )
+
+
+@pytest.mark.parametrize("suffix", [".bz2", ".xz", ".GZ"])
+def test_the_name_of_the_output_tells_its_compression(suffix, folder, tmp_path):
+    assert predict(folder, output=tmp_path / "plain.csv") == 0
+    output = tmp_path / f"scores.csv{suffix}"
+    assert predict(folder, output=output) == 0
+    opener = {".bz2": bz2.open, ".xz": lzma.open, ".GZ": gzip.open}[suffix]
+    with opener(output, "rt") as file:
+        assert file.read() == (tmp_path / "plain.csv").read_text()
+
+
+def test_other_compression_is_an_error(folder, tmp_path, capsys):
+    for given in ({"output": tmp_path / "scores.csv.zst"}, {"rows": "rows.csv.zip"}):
+        error = the_error(predict(folder, **given), capsys)
+        assert "may be compressed as .gz, .bz2, .xz, not as .z" in error
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_link_is_followed_and_no_name_is_guessed(folder, tmp_path, monkeypatch):
+    (tmp_path / "far").mkdir()
+    output = tmp_path / "scores.csv"
+    output.symlink_to(tmp_path / "far" / "real.csv")
+    assert predict(folder, output=output) == 0
+    assert output.is_symlink()
+    assert (tmp_path / "far" / "real.csv").read_text().startswith("prediction,")
+
+    # Even with the name known, what lies there is not written through.
+    monkeypatch.setattr("secrets.token_hex", lambda n: "guessed")
+    victim = tmp_path / "victim"
+    victim.write_text("as before")
+    (tmp_path / "far" / ".part-guessed-real.csv").symlink_to(victim)
+    assert predict(folder, output=output) == 2
+    assert victim.read_text() == "as before"
 
 
 def test_parquet_in_and_out(folder, tmp_path):

@@ -1,6 +1,5 @@
 """`predict`: the rows of a file in, their labels and probabilities out."""
 
-import gzip
 from contextlib import contextmanager
 
 import pandas as pd
@@ -10,7 +9,7 @@ from skdistill._command.files import check_output, replacing
 from skdistill._command.models import expected_of, load_model
 from skdistill._command.rows import RowsFile
 from skdistill._inspection.errors import InputError
-from skdistill._inspection.tables import NO_PARQUET, is_parquet
+from skdistill._inspection.tables import NO_PARQUET, is_parquet, opener_of
 
 LABEL, PROBABILITY = "prediction", "probability_{}"
 
@@ -43,6 +42,8 @@ def predict_file(
         If anything is wrong with a file. Nothing is written then.
     """
     check_output(output, "--output", data, model_path)
+    for path in (data, output):
+        opener_of(path)  # raises for what it does not know
     model = load_model(model_path, trust_pickle=trust_pickle)
     copied = [*dict.fromkeys(copied)]
     out_names = [LABEL, *map(PROBABILITY.format, model.classes_.tolist())]
@@ -89,8 +90,7 @@ def _writer(path):
         with _parquet_writer(path) as write:
             yield write
         return
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "wt", encoding="utf-8", newline="") as file:
+    with opener_of(path)(path, "wt", encoding="utf-8", newline="") as file:
         is_first = True
 
         def write(copied, scores):
