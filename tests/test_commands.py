@@ -334,6 +334,24 @@ def test_without_pyarrow_the_error_names_it(folder, tmp_path, monkeypatch, capsy
     assert [*tmp_path.iterdir()] == []
 
 
+@pytest.mark.parametrize("name", ["pandas", "tqdm"])
+def test_a_package_that_lacks_is_named(name, folder, tmp_path):
+    code = f"""
+import sys
+sys.modules[{name!r}] = None
+from skdistill.__main__ import main
+sys.exit(main(["predict", {str(folder / "model.safetensors")!r},
+    "--data", {str(folder / "rows.csv")!r}, "--output", "scores.csv"]))
+"""
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert result.returncode == 2
+    assert result.stderr == (
+        f"skdistill: error: this takes {name}, which is not installed; "
+        f"pip install {name}\n"
+    )
+
+
 def test_no_rows_give_a_header(folder, tmp_path):
     header, _ = (folder / "rows.csv").read_text().split("\n", 1)
     (tmp_path / "rows.csv").write_text(header + "\n")
@@ -577,6 +595,23 @@ def test_show_says_what_is_in_a_model(folder, capsys):
         r"metrics   accuracy 0\.\d+, log_loss .*, n_test 23",
     ):
         assert re.search(f"^{line}", out, re.MULTILINE), line
+
+
+def test_show_escapes_what_a_terminal_obeys(tmp_path, capsys):
+    name = "\x1b]0;owned\x07"
+    X = pd.DataFrame({name: [0.0, 1.0] * 20, "größe": [1.0, 0.0] * 20})
+    model = DistilledClassifier(alpha=0, max_epochs=1).fit(X, [0, 1] * 20).compact()
+    model.provenance_ |= {"teacher": name, "created": name, "versions": {name: name}}
+    model.save(tmp_path / "model.safetensors")
+    assert cli.main(["show", str(tmp_path / "model.safetensors")]) == 0
+    out = capsys.readouterr().out
+    assert out.replace("\n", "").isprintable()
+    assert out.count(r"\x1b]0;owned\x07") >= 4
+    assert "größe" in out
+    pd.DataFrame({"a": [1]}).to_csv(tmp_path / "rows.csv")
+    error = the_error(predict(tmp_path), capsys)
+    assert error.strip().isprintable()
+    assert "owned" in error
 
 
 def test_show_as_json(folder, capsys):
