@@ -334,6 +334,19 @@ def test_without_pyarrow_the_error_names_it(folder, tmp_path, monkeypatch, capsy
     assert [*tmp_path.iterdir()] == []
 
 
+def test_show_takes_no_pandas(folder):
+    code = f"""
+import sys
+sys.modules["pandas"] = None
+from skdistill.__main__ import main
+sys.exit(main(["show", {str(folder / "model.safetensors")!r}]))
+"""
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "CompactClassifier" in result.stdout
+
+
 @pytest.mark.parametrize("name", ["pandas", "tqdm"])
 def test_a_package_that_lacks_is_named(name, folder, tmp_path):
     code = f"""

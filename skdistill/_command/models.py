@@ -5,7 +5,6 @@ from collections import namedtuple
 from sklearn.pipeline import Pipeline
 
 from skdistill._inspection.errors import InputError
-from skdistill._preprocessing import TablePreprocessor
 from skdistill._students.compact import CompactClassifier
 
 Expected = namedtuple("Expected", "names kinds n_features categories")
@@ -87,7 +86,8 @@ def _categories(preprocessor, n_features):
     if isinstance(columns, list):
         return [column.get("categories") for column in columns]
     categories = [None] * n_features
-    if isinstance(preprocessor, TablePreprocessor) and preprocessor.encoder_:
+    # A TablePreprocessor, told by what it has: its module takes pandas.
+    if hasattr(preprocessor, "kinds_") and preprocessor.encoder_ is not None:
         encoder = preprocessor.encoder_
         for j, known in zip(preprocessor._encoded, encoder.categories_, strict=True):
             categories[j] = known.tolist()
