@@ -10,12 +10,15 @@ import json
 import math
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 from skdistill._command.screen import complain, plain_warnings, wrapped
 from skdistill._inspection.errors import InputError
 
 PROGRAM = "python -m skdistill"
+OPTIONAL = {"pandas", "skorch", "torch", "tqdm"}
+"""What a model is served without; the commands take some of it."""
 COMMANDS = f"""
 commands, each with a --help of its own:
   {PROGRAM} distill   train a small model on a table, and write it to a file
@@ -212,6 +215,19 @@ def show(arguments):
     print(json.dumps(found, indent=2) if options.json else wrapped(described(found)))
 
 
+@contextmanager
+def packages_named():
+    """Say what to install where skdistill is without what it depends on."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in OPTIONAL:
+            raise
+        raise InputError(
+            f"this takes {error.name}, which is not installed; pip install {error.name}"
+        ) from error
+
+
 def main(argv=None):
     """Run the command line and return the exit code."""
     arguments = sys.argv[1:] if argv is None else [*argv]
@@ -227,7 +243,7 @@ def main(argv=None):
             return 2
         del arguments[0]
     try:
-        with plain_warnings():
+        with plain_warnings(), packages_named():
             command(arguments)
         sys.stdout.flush()
     except BrokenPipeError:

@@ -1,6 +1,9 @@
 """`predict`, `distill` and `show`, and the tables that they read."""
 
+import bz2
+import gzip
 import json
+import lzma
 import pickle
 import re
 import subprocess
@@ -185,6 +188,27 @@ def test_a_fitted_teacher_gets_the_table_as_it_is(
     assert "must know all classes of the table; it knows [" in error
 
 
+@pytest.mark.parametrize(
+    ("output", "report", "message"),
+    [
+        ("teacher.joblib", "report.html", "--output .* is a file that is read from"),
+        ("model.new", "teacher.joblib", "--report .* is a file that is read from"),
+        ("model.new", "link/model.new", "--report .* is the file of --output as well"),
+    ],
+)
+def test_distill_loses_no_file(output, report, message, folder, tmp_path, capsys):
+    (tmp_path / "link").symlink_to(tmp_path)
+    teacher = tmp_path / "teacher.joblib"
+    joblib.dump(RandomForestClassifier(), teacher)
+    before = teacher.read_bytes()
+    options = ["--rare-classes", "drop", "--teacher", str(teacher)]
+    options += ["--output", str(tmp_path / output)]
+    options += ["--report", str(tmp_path / report)]
+    assert re.search(message, the_error(distill(folder, *options), capsys))
+    assert teacher.read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} == {"link", "teacher.joblib"}
+
+
 # --- predict ------------------------------------------------------------------------
 
 
@@ -251,6 +275,40 @@ def test_other_separators_and_compressed_files(separator, folder, tmp_path):
     )
 
 
+@pytest.mark.parametrize("suffix", [".bz2", ".xz", ".GZ"])
+def test_the_name_of_the_output_tells_its_compression(suffix, folder, tmp_path):
+    assert predict(folder, output=tmp_path / "plain.csv") == 0
+    output = tmp_path / f"scores.csv{suffix}"
+    assert predict(folder, output=output) == 0
+    opener = {".bz2": bz2.open, ".xz": lzma.open, ".GZ": gzip.open}[suffix]
+    with opener(output, "rt") as file:
+        assert file.read() == (tmp_path / "plain.csv").read_text()
+
+
+def test_other_compression_is_an_error(folder, tmp_path, capsys):
+    for given in ({"output": tmp_path / "scores.csv.zst"}, {"rows": "rows.csv.zip"}):
+        error = the_error(predict(folder, **given), capsys)
+        assert "may be compressed as .gz, .bz2, .xz, not as .z" in error
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_link_is_followed_and_no_name_is_guessed(folder, tmp_path, monkeypatch):
+    (tmp_path / "far").mkdir()
+    output = tmp_path / "scores.csv"
+    output.symlink_to(tmp_path / "far" / "real.csv")
+    assert predict(folder, output=output) == 0
+    assert output.is_symlink()
+    assert (tmp_path / "far" / "real.csv").read_text().startswith("prediction,")
+
+    # Even with the name known, what lies there is not written through.
+    monkeypatch.setattr("secrets.token_hex", lambda n: "guessed")
+    victim = tmp_path / "victim"
+    victim.write_text("as before")
+    (tmp_path / "far" / ".part-guessed-real.csv").symlink_to(victim)
+    assert predict(folder, output=output) == 2
+    assert victim.read_text() == "as before"
+
+
 def test_parquet_in_and_out(folder, tmp_path):
     pytest.importorskip("pyarrow")
     as_trained(folder).to_parquet(tmp_path / "rows.parquet")
@@ -274,6 +332,37 @@ def test_without_pyarrow_the_error_names_it(folder, tmp_path, monkeypatch, capsy
         error = the_error(predict(folder, **given), capsys)
         assert "pip install 'skdistill[parquet]'" in error
     assert [*tmp_path.iterdir()] == []
+
+
+def test_show_takes_no_pandas(folder):
+    code = f"""
+import sys
+sys.modules["pandas"] = None
+from skdistill.__main__ import main
+sys.exit(main(["show", {str(folder / "model.safetensors")!r}]))
+"""
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "CompactClassifier" in result.stdout
+
+
+@pytest.mark.parametrize("name", ["pandas", "tqdm"])
+def test_a_package_that_lacks_is_named(name, folder, tmp_path):
+    code = f"""
+import sys
+sys.modules[{name!r}] = None
+from skdistill.__main__ import main
+sys.exit(main(["predict", {str(folder / "model.safetensors")!r},
+    "--data", {str(folder / "rows.csv")!r}, "--output", "scores.csv"]))
+"""
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert result.returncode == 2
+    assert result.stderr == (
+        f"skdistill: error: this takes {name}, which is not installed; "
+        f"pip install {name}\n"
+    )
 
 
 def test_no_rows_give_a_header(folder, tmp_path):
@@ -435,6 +524,74 @@ def test_a_model_that_knows_no_names_takes_columns_in_order(tmp_path, capsys):
     np.testing.assert_allclose(scores.iloc[:, 2:], model.predict_proba(X), atol=1e-6)
 
 
+def test_texts_that_are_categories_are_no_holes(tmp_path):
+    """Neither "NA" nor "1.0" for 1: a file of text has the categories of training."""
+    rng = np.random.default_rng(0)
+    code = pd.Series(rng.choice([1.0, 2.0, 3.0, np.nan], 200))
+    land = pd.Series(rng.choice(["NA", "DE", "null"], 200), dtype=object)
+    X = pd.DataFrame({"code": code.astype("category"), "land": land})
+    y = (code == 1) | (land == "NA")
+    model = make_pipeline(TablePreprocessor(), LogisticRegression()).fit(X, y)
+    joblib.dump(model, tmp_path / "model.joblib")
+    student = DistilledClassifier(
+        alpha=0, preprocessor="auto", max_epochs=2, random_state=0
+    )
+    small = student.fit(X, y).compact()
+    small.save(tmp_path / "model.safetensors")
+    X.to_csv(tmp_path / "rows.csv", index=False)
+    for name, fitted in (("model.joblib", model), ("model.safetensors", small)):
+        given = {"model": tmp_path / name, "output": tmp_path / "scores.csv"}
+        arguments = ["--chunk-size", "70", "--trust-pickle"]
+        assert predict(tmp_path, *arguments, **given) == 0
+        scores = pd.read_csv(tmp_path / "scores.csv")
+        np.testing.assert_allclose(
+            scores.iloc[:, 1:], fitted.predict_proba(X), atol=1e-6
+        )
+
+
+@pytest.mark.parametrize("preprocessor", ["auto", None])
+def test_identifiers_are_copied_as_they_are(preprocessor, tmp_path):
+    ids = ["007", "NA", "null", "", "1e3"] * 4
+    rows = pd.DataFrame({"id": ids, "size": np.linspace(-1, 1, 20)})
+    model = LogisticRegression()
+    if preprocessor:
+        model = make_pipeline(TablePreprocessor(), model)
+    joblib.dump(model.fit(rows[["size"]], rows["size"] > 0), tmp_path / "model.joblib")
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    arguments = ["--trust-pickle", "--copy", "id", "size", "--chunk-size", "6"]
+    assert predict(tmp_path, *arguments, model=tmp_path / "model.joblib") == 0
+    scores = pd.read_csv(tmp_path / "scores.csv", dtype=str, keep_default_na=False)
+    given = pd.read_csv(tmp_path / "rows.csv", dtype=str, keep_default_na=False)
+    assert scores["id"].tolist() == ids
+    assert scores["size"].tolist() == given["size"].tolist()
+
+
+def test_parquet_is_copied_as_it_is(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow.parquet import read_table, write_table
+
+    copied = {
+        "flag": pa.array([None, None, True, False]),
+        "day": pa.array([None, None, 1, 2], pa.date32()),
+        "tags": pa.array([None, None, ["a"], []]),
+        "count": pa.array([None, None, 2**60 + 1, 4]),
+    }
+    table = pa.table(copied | {"size": [0.0, 1.0, 0.0, 1.0]})
+    write_table(table, tmp_path / "rows.parquet")
+    X = table.select(["size"]).to_pandas()
+    model = make_pipeline(TablePreprocessor(), LogisticRegression())
+    joblib.dump(model.fit(X, ["a", "b"] * 2), tmp_path / "model.joblib")
+    arguments = ["--trust-pickle", "--chunk-size", "2", "--copy", *copied]
+    given = {"rows": "rows.parquet", "model": tmp_path / "model.joblib"}
+    output = tmp_path / "scores.parquet"
+    assert predict(tmp_path, *arguments, output=output, **given) == 0
+    scores = read_table(output)
+    assert scores.select([*copied]).equals(table.select([*copied]))
+    assert scores["prediction"].to_pylist() == ["a", "b", "a", "b"]
+    assert predict(tmp_path, *arguments, **given) == 0
+    assert f",{2**60 + 1},a," in (tmp_path / "scores.csv").read_text()
+
+
 # --- show ---------------------------------------------------------------------------
 
 
@@ -451,6 +608,23 @@ def test_show_says_what_is_in_a_model(folder, capsys):
         r"metrics   accuracy 0\.\d+, log_loss .*, n_test 23",
     ):
         assert re.search(f"^{line}", out, re.MULTILINE), line
+
+
+def test_show_escapes_what_a_terminal_obeys(tmp_path, capsys):
+    name = "\x1b]0;owned\x07"
+    X = pd.DataFrame({name: [0.0, 1.0] * 20, "größe": [1.0, 0.0] * 20})
+    model = DistilledClassifier(alpha=0, max_epochs=1).fit(X, [0, 1] * 20).compact()
+    model.provenance_ |= {"teacher": name, "created": name, "versions": {name: name}}
+    model.save(tmp_path / "model.safetensors")
+    assert cli.main(["show", str(tmp_path / "model.safetensors")]) == 0
+    out = capsys.readouterr().out
+    assert out.replace("\n", "").isprintable()
+    assert out.count(r"\x1b]0;owned\x07") >= 4
+    assert "größe" in out
+    pd.DataFrame({"a": [1]}).to_csv(tmp_path / "rows.csv")
+    error = the_error(predict(tmp_path), capsys)
+    assert error.strip().isprintable()
+    assert "owned" in error
 
 
 def test_show_as_json(folder, capsys):

@@ -1,5 +1,6 @@
 """`distill`: a table in, a small model out, with what it is worth."""
 
+import os
 import sys
 import warnings
 from collections import namedtuple
@@ -11,6 +12,7 @@ from skdistill._command.experimenting import check_teacher, read_table
 from skdistill._command.files import check_output, replacing
 from skdistill._command.screen import wrapped
 from skdistill._inspection import experiment
+from skdistill._inspection.errors import InputError
 from skdistill._inspection.estimates import (
     ACCURACY,
     LOG_LOSS,
@@ -30,9 +32,7 @@ def distill_table(options):
 
     It is worth what it scores on a fifth of the rows, which nothing was fitted on.
     """
-    check_output(options.output, "--output", options.data)
-    if options.report is not None:
-        check_output(options.report, "--report", options.data)
+    check_outputs(options)
     X, y = read_table(options, sys.maxsize)
     (split,) = table_splits(X, y, [options.seed], Rows(), options.target)
     X_train, X_test, y_train, y_test = split
@@ -69,6 +69,20 @@ def distill_table(options):
     print(f"saved {options.output}: {options.output.stat().st_size:,} bytes")
     if options.report is not None:
         write_report(options.report, models, X_test, y_test)
+
+
+def check_outputs(options):
+    """Raise if what is written would replace what is read, or each other."""
+    inputs = [options.data]
+    if options.teacher not in NAMES:
+        inputs.append(options.teacher)
+    check_output(options.output, "--output", *inputs)
+    if options.report is None:
+        return
+    check_output(options.report, "--report", *inputs)
+    # Neither need be there yet, so that their names have to tell.
+    if os.path.realpath(options.report) == os.path.realpath(options.output):
+        raise InputError(f"--report {options.report} is the file of --output as well")
 
 
 def write_report(path, models, X, y):

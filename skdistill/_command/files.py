@@ -1,6 +1,7 @@
 """Files that are written whole, or not at all."""
 
 import os
+import secrets
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,19 +24,22 @@ def check_output(path, option, *inputs):
         raise InputError(f"{option} {path} is not a file")
     if path.exists() and any(path.samefile(i) for i in inputs if Path(i).exists()):
         raise InputError(f"{option} {path} is a file that is read from")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise InputError(f"{option} {path}: cannot write to the folder {path.parent}")
+    folder = Path(os.path.realpath(path)).parent
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"{option} {path}: cannot write to the folder {folder}")
 
 
 @contextmanager
 def replacing(path):
     """Yield another name to write to, which becomes `path` if nothing fails."""
-    path = Path(path)
-    # The ending stays, by which writers choose the format.
-    part = path.with_name(f".part-{os.getpid()}-{path.name}")
+    target = Path(os.path.realpath(path))  # behind a link, what it points to
+    # Nobody can guess it, and put a link there. The ending stays, by which writers
+    # choose the format.
+    part = target.with_name(f".part-{secrets.token_hex(8)}-{target.name}")
     try:
+        part.open("xb").close()
         yield part
-        os.replace(part, path)
+        os.replace(part, target)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error
     finally:

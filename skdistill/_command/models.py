@@ -7,8 +7,11 @@ from sklearn.pipeline import Pipeline
 from skdistill._inspection.errors import InputError
 from skdistill._students.compact import CompactClassifier
 
-Expected = namedtuple("Expected", "names kinds n_features")
-"""The names of a model's columns, or None, and what each of them holds, or None."""
+Expected = namedtuple("Expected", "names kinds n_features categories")
+"""The names of a model's columns, or None, and what each of them holds, or None.
+
+`categories` has for each column the texts that it encodes, or None.
+"""
 
 
 def load_model(path, *, trust_pickle=False):
@@ -73,4 +76,19 @@ def expected_of(model):
         kinds = [column["kind"] for column in preprocessor.columns]
     if kinds is None and first is preprocessor and isinstance(first, CompactClassifier):
         kinds = ["number"] * n_features
-    return Expected(None if names is None else [*names], kinds, n_features)
+    categories = _categories(preprocessor, n_features)
+    return Expected(None if names is None else [*names], kinds, n_features, categories)
+
+
+def _categories(preprocessor, n_features):
+    """Return for each column the categories that it encodes, or None."""
+    columns = getattr(preprocessor, "columns", None)  # of a CompactPreprocessor
+    if isinstance(columns, list):
+        return [column.get("categories") for column in columns]
+    categories = [None] * n_features
+    # A TablePreprocessor, told by what it has: its module takes pandas.
+    if hasattr(preprocessor, "kinds_") and preprocessor.encoder_ is not None:
+        encoder = preprocessor.encoder_
+        for j, known in zip(preprocessor._encoded, encoder.categories_, strict=True):
+            categories[j] = known.tolist()
+    return categories

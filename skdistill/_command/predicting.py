@@ -1,6 +1,5 @@
 """`predict`: the rows of a file in, their labels and probabilities out."""
 
-import gzip
 from contextlib import contextmanager
 
 import pandas as pd
@@ -10,7 +9,7 @@ from skdistill._command.files import check_output, replacing
 from skdistill._command.models import expected_of, load_model
 from skdistill._command.rows import RowsFile
 from skdistill._inspection.errors import InputError
-from skdistill._inspection.tables import NO_PARQUET, is_parquet
+from skdistill._inspection.tables import NO_PARQUET, is_parquet, opener_of
 
 LABEL, PROBABILITY = "prediction", "probability_{}"
 
@@ -43,6 +42,8 @@ def predict_file(
         If anything is wrong with a file. Nothing is written then.
     """
     check_output(output, "--output", data, model_path)
+    for path in (data, output):
+        opener_of(path)  # raises for what it does not know
     model = load_model(model_path, trust_pickle=trust_pickle)
     copied = [*dict.fromkeys(copied)]
     out_names = [LABEL, *map(PROBABILITY.format, model.classes_.tolist())]
@@ -58,46 +59,46 @@ def predict_file(
         rows.chunks(bar) as chunks,
     ):
         for start, X, others in chunks:
-            write(_scored(model, X, others, out_names, start, data))
-            n_rows = start + len(others)
+            write(others, _scored(model, X, out_names, start, data))
+            n_rows = start + (0 if X is None else len(X))
     return n_rows
 
 
-def _scored(model, X, others, names, start, path):
-    """Return the output for a chunk of rows."""
+def _scored(model, X, names, start, path):
+    """Return labels and probabilities for a chunk of rows."""
     classes = model.classes_
     label, *of_class = names
-    others = others.reset_index(drop=True)
     if X is None:
         empty = pd.DataFrame(
             {label: classes[:0]} | dict.fromkeys(of_class, classes[:0])
         )
-        return pd.concat(
-            [others, empty.astype(dict.fromkeys(of_class, "float32"))], axis=1
-        )
+        return empty.astype(dict.fromkeys(of_class, "float32"))
     try:
         proba = model.predict_proba(X)
     except (ValueError, TypeError) as error:
-        end = start + len(others)
+        end = start + len(X)
         raise InputError(f"rows {start + 1:,} to {end:,} of {path}: {error}") from error
     scores = {label: classes[proba.argmax(axis=1)]}
     scores |= dict(zip(of_class, proba.T, strict=True))
-    return pd.concat([others, pd.DataFrame(scores)], axis=1)
+    return pd.DataFrame(scores)
 
 
 @contextmanager
 def _writer(path):
-    """Yield a function that writes a DataFrame behind those that came before."""
+    """Yield a function that writes copied columns and scores behind earlier ones."""
     if is_parquet(path):
         with _parquet_writer(path) as write:
             yield write
         return
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "wt", encoding="utf-8", newline="") as file:
+    with opener_of(path)(path, "wt", encoding="utf-8", newline="") as file:
         is_first = True
 
-        def write(frame):
+        def write(copied, scores):
             nonlocal is_first
+            if not isinstance(copied, pd.DataFrame):
+                # A column has whole numbers in all chunks, also beside a null.
+                copied = copied.to_pandas(integer_object_nulls=True)
+            frame = pd.concat([copied.reset_index(drop=True), scores], axis=1)
             frame.to_csv(file, index=False, header=is_first, lineterminator="\n")
             is_first = False
 
@@ -113,16 +114,29 @@ def _parquet_writer(path):
         raise InputError(NO_PARQUET) from error
     writer = None
 
-    def write(frame):
+    def write(copied, scores):
         nonlocal writer
-        if writer is None:
-            table = pyarrow.Table.from_pandas(frame, preserve_index=False)
-            writer = ParquetWriter(path, table.schema)
+        if isinstance(copied, pd.DataFrame):
+            texts = {
+                name: pyarrow.array(copied[name], pyarrow.string()) for name in copied
+            }
+            table = pyarrow.table(texts)
         else:
-            table = pyarrow.Table.from_pandas(
-                frame, schema=writer.schema, preserve_index=False
+            table = copied
+        for name in scores:
+            values = pyarrow.array(scores[name])
+            # No column at all has no rows, to which one could be appended.
+            table = (
+                table.append_column(name, values)
+                if table.num_columns
+                else pyarrow.table({name: values})
             )
-        writer.write_table(table)
+        try:
+            if writer is None:
+                writer = ParquetWriter(path, table.schema)
+            writer.write_table(table)
+        except (pyarrow.ArrowException, ValueError) as error:
+            raise InputError(f"cannot write Parquet: {error}") from error
 
     try:
         yield write

@@ -1,6 +1,7 @@
 """Rows of a file for a model, in chunks, as it got them in training."""
 
 import os
+import re
 from contextlib import contextmanager
 
 import numpy as np
@@ -15,11 +16,37 @@ from skdistill._inspection.tables import (
     opened,
     separator_of,
 )
+from skdistill._values import text_of
 
 TRUTH = {
     **dict.fromkeys(("True", "TRUE", "true", "1", "1.0"), True),
     **dict.fromkeys(("False", "FALSE", "false", "0", "0.0"), False),
 }
+MISSING = frozenset(
+    [
+        "",
+        "#N/A",
+        "#N/A N/A",
+        "#NA",
+        "-1.#IND",
+        "-1.#QNAN",
+        "-NaN",
+        "-nan",
+        "1.#IND",
+        "1.#QNAN",
+        "<NA>",
+        "N/A",
+        "NA",
+        "NULL",
+        "NaN",
+        "None",
+        "n/a",
+        "nan",
+        "null",
+    ]
+)
+"""What pandas takes for a missing value in a CSV file."""
+_FLOAT = re.compile(r"-?\d+(\.0+|(\.\d+)?e\+\d+)")
 
 
 class RowsFile:
@@ -93,15 +120,16 @@ class RowsFile:
 
     @contextmanager
     def chunks(self, bar):
-        """Yield an iterator over pairs: rows for the model, and the copied columns.
+        """Yield an iterator over starts, rows for the model, and copied columns.
 
-        The bar is moved, and its total and unit are set.
+        The copied columns are as they are in the file: text in a DataFrame, or a table
+        of pyarrow. The bar is moved, and its total and unit are set.
         """
         read = [*dict.fromkeys([*self.columns, *self.copied])]
         if self._is_parquet:
             tables = self._from_parquet(read, bar)
         elif self.expected.kinds is None:
-            tables = self._at_once(read, bar)
+            tables = self._at_once(bar)
         else:
             tables = self._from_csv(read, bar)
         try:
@@ -113,14 +141,14 @@ class RowsFile:
         start = 0
         while True:
             try:
-                table = next(tables, None)
-            except (OSError, ValueError) as error:
+                pair = next(tables, None)
+            except (OSError, ValueError, NotImplementedError) as error:
                 raise InputError(f"cannot read {self.path}: {error}") from error
-            if table is None:
+            if pair is None:
                 return
-            copied = table[self.copied]
+            table, copied = pair
             if len(table):
-                yield start, self._for_model(table[self.columns], start), copied
+                yield start, self._for_model(table, start), copied
             else:
                 yield start, None, copied
             start += len(table)
@@ -133,43 +161,63 @@ class RowsFile:
             pd.read_csv(
                 file,
                 sep=self._separator,
-                dtype=str,
                 usecols=read,
+                **_AS_IT_IS,
                 chunksize=self.chunk_size,
             ) as reader,
         ):
             for table in reader:
-                yield table
+                yield self._with_holes(table[self.columns]), table[self.copied]
                 bar.update(raw.tell() - bar.n)
 
-    def _at_once(self, read, bar):
-        table = pd.read_csv(
-            self.path, sep=self._separator, usecols=read, low_memory=False
-        )
+    def _with_holes(self, table):
+        """Return text without what stands for a missing value, and is no category."""
+        table = table.copy()
+        for name, known in zip(self.columns, self.expected.categories, strict=True):
+            holes = MISSING.difference(known or ())
+            table[name] = table[name].mask(table[name].isin(holes))
+        return table
+
+    def _at_once(self, bar):
+        of_file = {"filepath_or_buffer": self.path, "sep": self._separator}
+        table = pd.read_csv(**of_file, usecols=self.columns, low_memory=False)
+        table = table[self.columns]
+        copied = pd.DataFrame(index=table.index)
+        if self.copied:
+            copied = pd.read_csv(**of_file, usecols=self.copied, **_AS_IT_IS)
+            copied = copied[self.copied]
         bar.total, bar.unit = len(table), "row"
         for start in range(0, max(len(table), 1), self.chunk_size):
-            chunk = table[start : start + self.chunk_size]
-            yield chunk
-            bar.update(len(chunk))
+            chunk = slice(start, start + self.chunk_size)
+            yield table[chunk], copied[chunk]
+            bar.update(len(table[chunk]))
 
     def _from_parquet(self, read, bar):
+        from pyarrow import Table
         from pyarrow.parquet import ParquetFile
 
         with ParquetFile(self.path) as file:
             bar.total, bar.unit = file.metadata.num_rows, "row"
             if bar.total == 0:
-                yield file.read(columns=read).to_pandas()
+                yield self._of_arrow(file.read(columns=read))
             for batch in file.iter_batches(batch_size=self.chunk_size, columns=read):
-                yield batch.to_pandas()
+                yield self._of_arrow(Table.from_batches([batch]))
                 bar.update(batch.num_rows)
+
+    def _of_arrow(self, table):
+        # What pandas noted of its index in the file is about all of the columns.
+        copied = table.select(self.copied).replace_schema_metadata(None)
+        return table.select(self.columns).to_pandas()[self.columns], copied
 
     def _for_model(self, table, start):
         kinds = self.expected.kinds
         if kinds is not None:
             table = pd.DataFrame(
                 {
-                    name: self._converted(table[name], kind, start)
-                    for name, kind in zip(self.columns, kinds, strict=True)
+                    name: self._converted(table[name], kind, known, start)
+                    for name, kind, known in zip(
+                        self.columns, kinds, self.expected.categories, strict=True
+                    )
                 }
             )
         if self.expected.names is not None:
@@ -177,9 +225,13 @@ class RowsFile:
         plain = kinds is not None and {*kinds} == {"number"}
         return table.to_numpy(dtype=np.float64 if plain else object)
 
-    def _converted(self, values, kind, start):
+    def _converted(self, values, kind, categories, start):
         """Return a column as what it held in training, or raise."""
-        if kind not in _READ or not _is_text(values):
+        if not _is_text(values):
+            return values
+        if kind == "category":
+            return _known_text(values, categories or ())
+        if kind not in _READ:
             return values
         converted, wrong = _READ[kind](values)
         if wrong.any():
@@ -207,6 +259,21 @@ def _booleans(values):
     return truth, known & truth.isna()
 
 
+def _known_text(values, categories):
+    """Return text with "1" for "1.0" and the like where that is the category."""
+    categories = {*categories}
+    known = {}
+    for text in values.dropna().unique():
+        if isinstance(text, str) and text not in categories and _FLOAT.fullmatch(text):
+            whole = text_of(float(text))
+            if whole in categories:
+                known[text] = whole
+    if not known:
+        return values
+    return values.map(lambda text: known.get(text, text), na_action="ignore")
+
+
+_AS_IT_IS = {"dtype": str, "na_filter": False}
 _READ = {
     "number": numbers_of_text,
     "date": dates_of_text,

@@ -21,9 +21,17 @@ def wrapped(text):
     return "\n".join(lines)
 
 
+def printable(text):
+    """Return a text with escapes for what a terminal may obey instead of showing."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode()
+        for char in text
+    )
+
+
 def complain(text):
     """Write an error or a warning: one line, unless a person looks at it."""
-    line = "skdistill: " + " ".join(text.split())
+    line = "skdistill: " + printable(" ".join(text.split()))
     print(wrapped(line) if sys.stderr.isatty() else line, file=sys.stderr)
 
 

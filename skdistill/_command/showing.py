@@ -6,6 +6,7 @@ from collections import Counter
 from sklearn.pipeline import Pipeline
 
 from skdistill._command.models import expected_of, load_model
+from skdistill._command.screen import printable
 from skdistill._students.compact import CompactClassifier
 
 MOST_SHOWN = 12
@@ -90,7 +91,8 @@ def described(found):
     elif "student" in found:
         lines.append(("student", found["student"]))
     lines += _trained(found.get("provenance", {}))
-    return "\n".join(f"{name:10}{text}" for name, text in lines)
+    # Names and the like are from the file, which may be anybody's.
+    return "\n".join(f"{name:10}{printable(text)}" for name, text in lines)
 
 
 def _listed(texts, n):

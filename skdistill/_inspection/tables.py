@@ -2,7 +2,6 @@
 
 import bz2
 import gzip
-import io
 import lzma
 import os
 import re
@@ -35,18 +34,32 @@ def opened(path):
 
     How far the first one has been read says how much there is to come.
     """
-    _, suffix = os.path.splitext(path)
-    opener = _OPENERS.get(suffix.lower(), io.BufferedReader)
-    with open(path, "rb") as raw, opener(raw) as file:
-        yield raw, file
+    opener = opener_of(path)
+    with open(path, "rb") as raw:
+        if opener is open:
+            yield raw, raw
+        else:
+            with opener(raw) as file:
+                yield raw, file
+
+
+def opener_of(path):
+    """Return what opens a file for reading and writing, by its name, or raise."""
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix in _UNKNOWN:
+        raise InputError(
+            f"{path}: files may be compressed as {', '.join(_OPENERS)}, not as {suffix}"
+        )
+    return _OPENERS.get(suffix, open)
 
 
 _OPENERS = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+_UNKNOWN = {".7z", ".br", ".lz4", ".lzma", ".rar", ".tar", ".tgz", ".z", ".zip", ".zst"}
 
 
 def separator_of(path):
     """Return what separates the columns of a CSV file, by its first line."""
-    if "://" in path or path.endswith(".zip"):
+    if "://" in path or path.lower().endswith((".tar", ".tgz", ".zip", ".zst")):
         return ","
     with opened(path) as (_, file):
         line = file.readline().decode("utf-8", "replace")
