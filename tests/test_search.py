@@ -307,8 +307,8 @@ def test_further_teachers_are_fitted_once_per_fold(binary, tmp_path):
 def test_a_budget_is_that_of_the_fold(binary, monkeypatch, teacher):
     """Folds of other sizes are trained for other numbers of epochs."""
     monkeypatch.setattr("skdistill._training.budget.MIN_EPOCHS", 1)
-    monkeypatch.setitem(STEPS, "student", 12)
-    monkeypatch.setitem(STEPS, "member", 12)
+    for role in STEPS:
+        monkeypatch.setitem(STEPS, role, 12)
     rows, seen = np.arange(80), []
 
     def look(estimator, X, y):
