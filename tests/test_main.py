@@ -204,6 +204,12 @@ def test_a_table_of_all_kinds_of_columns(table, tmp_path, capsys):
     assert "and over the splits, allowing for shared rows" in out
     assert read_image(tmp_path / "skdistill.png").std() > 0.05
 
+    page = (tmp_path / "skdistill.html").read_text(encoding="utf-8")
+    assert "29 test rows" in page
+    assert "The baseline is the same student with alpha=0, untuned" in page
+    line = '<th scope="row">empty</th><td>numbers</td><td>left out: no value</td>'
+    assert line in page
+
     student = joblib.load(tmp_path / "student.joblib")
     labels = table["kind"].dropna()
     known = table.loc[labels.index, student.feature_names_in_]

@@ -9,7 +9,8 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from skdistill._command.experimenting import check_teacher, read_table
-from skdistill._command.files import check_output, replacing
+from skdistill._command.files import check_output
+from skdistill._command.reporting import report_on, save_page
 from skdistill._command.screen import wrapped
 from skdistill._inspection import experiment
 from skdistill._inspection.errors import InputError
@@ -17,9 +18,7 @@ from skdistill._inspection.estimates import (
     ACCURACY,
     LOG_LOSS,
     MODELS,
-    OTHERS,
     score_table,
-    verdict,
 )
 from skdistill._inspection.tables import table_splits
 from skdistill._inspection.teachers import NAMES, teacher_of
@@ -33,7 +32,7 @@ def distill_table(options):
     It is worth what it scores on a fifth of the rows, which nothing was fitted on.
     """
     check_outputs(options)
-    X, y = read_table(options, sys.maxsize)
+    X, y, columns = read_table(options, sys.maxsize)
     (split,) = table_splits(X, y, [options.seed], Rows(), options.target)
     X_train, X_test, y_train, y_test = split
     if options.teacher not in NAMES:
@@ -65,10 +64,11 @@ def distill_table(options):
     small.save(options.output, dtype=options.dtype, metrics=metrics)
     print("\nOn the test rows; 95 % intervals over these")
     print(score_table([repeat]).to_string(), end="\n\n")
-    print(wrapped("\n".join(verdict([repeat]))), end="\n\n")
+    report = report_on(models, X_test, y_test, columns)
+    print(wrapped(f"Verdict: {report.verdict}"), end="\n\n")
     print(f"saved {options.output}: {options.output.stat().st_size:,} bytes")
     if options.report is not None:
-        write_report(options.report, models, X_test, y_test)
+        save_page(report, options.report)
 
 
 def check_outputs(options):
@@ -83,22 +83,6 @@ def check_outputs(options):
     # Neither need be there yet, so that their names have to tell.
     if os.path.realpath(options.report) == os.path.realpath(options.output):
         raise InputError(f"--report {options.report} is the file of --output as well")
-
-
-def write_report(path, models, X, y):
-    """Write the page on what a student costs."""
-    from skdistill._inspection.report import DistillationReport
-
-    report = DistillationReport.from_estimator(
-        models["distilled"][0],
-        X,
-        y,
-        baseline=models["baseline"][0],
-        reference={OTHERS[name]: models[name][0] for name in OTHERS if name in models},
-    )
-    with replacing(path) as part:
-        report.to_html(part)
-    print(f"saved {path}")
 
 
 def fitted_models(options, X, y):

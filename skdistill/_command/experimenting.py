@@ -5,6 +5,7 @@ import tempfile
 import joblib
 import numpy as np
 
+from skdistill._command.reporting import report_on, save_page
 from skdistill._command.screen import wrapped
 from skdistill._inspection import experiment
 from skdistill._inspection.columns import column_table, used_columns
@@ -33,7 +34,7 @@ def plans_of(options):
 
 
 def read_table(options, max_rows):
-    """Return the table of the options, with what can be learned from, and say so."""
+    """Return the table of the options, and what was done to its columns; say so."""
     X, y, note = load_table(options.data, options.target)
     notes = [note]
     X, y, note = with_rare_classes(
@@ -59,7 +60,7 @@ def read_table(options, max_rows):
             f"no column of {options.data} tells rows apart: the table above says why; "
             "--keep COLUMN keeps what looks like an identifier"
         )
-    return X, y
+    return X, y, lines
 
 
 def check_teacher(path, X, y):
@@ -100,7 +101,7 @@ def run(options):
     is_table = bool(options.data) or options.teacher != "ensemble"
     unit, overlap = ("split", 1 / 4) if options.data else ("data seed", 0)
     if options.data:
-        X, y = read_table(options, plans[0].max_rows)
+        X, y, columns = read_table(options, plans[0].max_rows)
         splits = table_splits(X, y, seeds, plans[0], options.target)
     else:
         splits = [experiment.reference_split(seed, plans[0]) for seed in seeds]
@@ -118,8 +119,12 @@ def run(options):
     except ImportError:
         print("no plot: that takes matplotlib; pip install 'skdistill[plot]'")
     if options.data:
-        (of_plan,) = repeats.values()
-        save_student(of_plan[0].student, folder, seeds[0])
+        ((first, *_),) = repeats.values()
+        _, X_test, _, y_test = splits[0]
+        save_page(
+            report_on(first.models, X_test, y_test, columns), folder / "skdistill.html"
+        )
+        save_student(first.models["distilled"][0], folder, seeds[0])
 
 
 def save_student(student, folder, seed):

@@ -226,19 +226,24 @@ def _fate(values):
 # --- On paper ------------------------------------------------------------------------
 
 
+def condensed(lines):
+    """Return the lines or, where there are many, one for all that are alike."""
+    if len(lines) <= MOST_LINES:
+        return lines
+    groups = {}
+    for line in lines:
+        groups.setdefault(line[1:], []).append(str(line.name))
+    return [
+        Column(f"{names[0]}, ... ({len(names):,})", *what)
+        if len(names) > 1
+        else Column(names[0], *what)
+        for what, names in groups.items()
+    ]
+
+
 def column_table(lines):
     """Return a text, a line for each column or, of many, for those that are alike."""
-    if len(lines) > MOST_LINES:
-        groups = {}
-        for line in lines:
-            groups.setdefault(line[1:], []).append(str(line.name))
-        lines = [
-            Column(f"{names[0]}, ... ({len(names):,})", *what)
-            if len(names) > 1
-            else Column(names[0], *what)
-            for what, names in groups.items()
-        ]
-    lines = [Column("column", "holds", "what is done"), *lines]
+    lines = [Column("column", "holds", "what is done"), *condensed(lines)]
     name_width = min(max(len(str(line.name)) for line in lines), NAME_WIDTH)
     holds_width = min(max(len(line.holds) for line in lines), HOLDS_WIDTH)
     return "\n".join(

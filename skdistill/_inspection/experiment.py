@@ -38,10 +38,10 @@ QUICK = Plan("Quick run, NOT the reference recipe", 500, 10000, 625, 4, 20, 2, 7
 
 Repeat = namedtuple(
     "Repeat",
-    "seed scores sizes student names size_unit",
+    "seed scores sizes models names size_unit",
     defaults=(MODELS, "parameters"),
 )
-"""What came of one seed. `student` is saved: without its teacher, and compact."""
+"""What came of one seed. `models` are lists of fitted ones by name, or None."""
 
 
 def reference_split(seed, plan):
@@ -100,14 +100,19 @@ def heading(splits, plan):
 
 
 def run_repeats(splits, seeds, plan, *, is_table=False):
-    """Run one repeat per split, under a progress bar, and return them."""
+    """Run one repeat per split, under a progress bar, and return them.
+
+    Only the first has its models.
+    """
     with fits_bar(plan, len(seeds), is_table) as bar, warnings.catch_warnings():
         # The table of the columns has said it, once.
         warnings.filterwarnings("ignore", message="TablePreprocessor leaves out")
-        return [
-            run_repeat(split, seed, plan, bar, is_table)
-            for seed, split in zip(seeds, splits, strict=True)
-        ]
+        repeats = []
+        for seed, split in zip(seeds, splits, strict=True):
+            repeat = run_repeat(split, seed, plan, bar, is_table)
+            # A model is saved, and reported on, of the first. Teachers can be large.
+            repeats.append(repeat._replace(models=None) if repeats else repeat)
+        return repeats
 
 
 def fits_bar(plan, n_repeats, is_table):
@@ -206,9 +211,8 @@ def score_repeat(seed, X, y, models, names, is_table):
     scores = {name: row_scores(proba[name], y, choice) for name in names}
     size_of = kilobytes if is_table else n_parameters
     sizes = {name: size_of(models[name][0]) for name in names}
-    student = models["distilled"][0]
     unit = "kB" if is_table else "parameters"
-    return Repeat(seed, scores, sizes, student, names, unit)
+    return Repeat(seed, scores, sizes, models, names, unit)
 
 
 def n_parameters(model):

@@ -31,7 +31,7 @@ class DistillationReport:
         Confidence and accuracy of the models.
     about : dict
         What else the page says: `n_rows`, `n_classes`, `n_fits`, `notes` and the
-        `kind` of the verdict.
+        `kind` of the verdict; from the command line, what became of the `columns`.
 
     See Also
     --------

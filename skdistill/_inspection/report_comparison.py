@@ -13,6 +13,7 @@ from skdistill._inspection.report_models import (
     checked_models,
     checked_references,
     checked_rows,
+    is_without_teacher,
     parts_of,
     proba_of,
     teacher_proba,
@@ -39,7 +40,7 @@ class Comparison(NamedTuple):
 
     `proba` has an array for each fit of a model. `models` are the first fits, as they
     are shipped. `is_taught` says whether the student learned from more than labels,
-    `is_automatic` whether the baseline is that student without its teacher.
+    `is_own` whether the baseline is that student without its teacher.
     """
 
     X: object
@@ -49,7 +50,7 @@ class Comparison(NamedTuple):
     proba: dict
     why_no_teacher: str | None
     is_taught: bool
-    is_automatic: bool
+    is_own: bool
 
     @classmethod
     def of(cls, model, X, y, X_train, y_train, baseline, reference):
@@ -74,10 +75,8 @@ class Comparison(NamedTuple):
             models[name] = _as_shipped(each)
             proba[name] = [proba_of(each, X, classes)]
         is_taught = any(each.student.alpha != 0 for each in parts)
-        is_automatic = isinstance(baseline, str)
-        return cls(
-            X, y, classes, models, proba, why_no_teacher, is_taught, is_automatic
-        )
+        is_own = bool(baselines) and is_without_teacher(baselines[0], parts[0])
+        return cls(X, y, classes, models, proba, why_no_teacher, is_taught, is_own)
 
     def measured(self, timing):
         """Return what a `DistillationReport` is made of."""
@@ -95,7 +94,7 @@ class Comparison(NamedTuple):
                 first["student"], first["teacher"], self.y, self.classes
             )
         found = verdict(
-            Case(means, taken, self.why_no_teacher, self.is_taught, self.is_automatic)
+            Case(means, taken, self.why_no_teacher, self.is_taught, self.is_own)
         )
         about = {
             "n_rows": len(self.y),
@@ -177,7 +176,7 @@ class Comparison(NamedTuple):
             notes.append(f"There is no teacher: {self.why_no_teacher}.")
         if "baseline" not in self.proba:
             notes.append("Without a baseline, recovery is not measured.")
-        elif self.is_automatic:
+        elif self.is_own:
             notes.append(UNTUNED)
         return notes
 

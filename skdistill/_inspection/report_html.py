@@ -26,6 +26,8 @@ HEADINGS = {
     "student": "student says",
     "teacher_proba": "at",
     "student_proba": "at",
+    "holds": "holds",
+    "done": "what is done",
 }
 
 
@@ -53,12 +55,13 @@ def fragment(report, pictures=""):
         f"<h1>Distillation report</h1><p>{cells.title(report)}</p>",
         _verdict(report),
         _scores(report),
+        "".join(_note(text) for text in report.about["notes"]),
         _recovery(report),
         pictures,
         _costs(report),
         _by_class(report),
         _largest(report),
-        "".join(_note(text) for text in report.about["notes"]),
+        _columns(report),
     ]
     body = "\n".join(part for part in parts if part)
     return (
@@ -118,6 +121,14 @@ def _largest(report):
         return ""
     title = "Test rows where the student is furthest from the teacher"
     return _section(title, _of_frame(report.largest, "row"))
+
+
+def _columns(report):
+    """Return what became of each column, where somebody has said it."""
+    if "columns" not in report.about:
+        return ""
+    table = _of_frame(report.about["columns"], "column")
+    return _section("Columns", f'<div class="words">{table}</div>')
 
 
 def _of_frame(table, corner):

@@ -27,6 +27,9 @@ TEACHERLESS = {
 }
 """What makes a baseline of a student's parameters."""
 
+IRRELEVANT = {*TEACHERLESS, "temperature", "random_state", "verbose", "n_jobs"}
+"""Parameters by which a baseline is no other student: it has no teacher."""
+
 RESERVED = ("teacher", "student", "baseline")
 
 
@@ -102,6 +105,25 @@ def fitted_baseline(parts, X, y):
     return clone(parts.behind_steps(baseline)).fit(X, y)
 
 
+def is_without_teacher(baseline, parts):
+    """Tell whether a fitted baseline is that student, trained on the labels alone."""
+    try:
+        own = parts_of(baseline).student
+    except TypeError:  # not of ours
+        return False
+    if own.alpha != 0:
+        return False
+    ours, theirs = (
+        {
+            name: repr(value)
+            for name, value in model.get_params(deep=False).items()
+            if name not in IRRELEVANT
+        }
+        for model in (parts.student, own)
+    )
+    return ours == theirs
+
+
 def checked_references(reference, classes):
     """Return further fitted models by name, or raise.
 
@@ -122,13 +144,18 @@ def checked_references(reference, classes):
                 "predict_proba, or a dict of such by name, where no name is one of "
                 f"{list(RESERVED)}. Got {name!r}: {type(model).__name__}."
             )
-        known = np.asarray(model.classes_).tolist()
-        if not set(known) & set(classes.tolist()):
-            raise ValueError(
-                "The 'reference' parameter must have classifiers of the model's "
-                f"classes, {classes.tolist()}. Got {name!r} of classes {known}."
-            )
+        _check_knows(model, classes, "reference", repr(name))
     return dict(reference)
+
+
+def _check_knows(model, classes, parameter, name):
+    """Raise unless a classifier knows some of the `classes`."""
+    known = np.asarray(model.classes_).tolist()
+    if not set(known) & set(classes.tolist()):
+        raise ValueError(
+            f"The {parameter!r} parameter must have classifiers of the model's "
+            f"classes, {classes.tolist()}. Got {name} of classes {known}."
+        )
 
 
 def baselines_of(baseline, parts, X_train, y_train):
@@ -151,6 +178,8 @@ def baselines_of(baseline, parts, X_train, y_train):
                     "The 'baseline' parameter must be 'auto', None, or a fitted "
                     f"classifier with predict_proba. Got {type(each).__name__}."
                 )
+            classes = parts[0].student.classes_
+            _check_knows(each, classes, "baseline", type(each).__name__)
         if len(baselines) not in (0, 1, len(parts)):
             raise ValueError(
                 "The 'baseline' parameter must be one classifier, or one for each of "

@@ -23,6 +23,7 @@ OF_FRAGMENT = """
 }
 .skdistill-report th { font-weight: 600; }
 .skdistill-report tr > :first-child { text-align: left; }
+.skdistill-report .words tr > * { text-align: left; }
 .skdistill-report td small { display: block; opacity: .75; white-space: nowrap; }
 .skdistill-report small { font-size: .85em; }
 """

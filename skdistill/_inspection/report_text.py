@@ -23,6 +23,8 @@ def as_text(report):
         for label, row in cells.score_rows(report)
     }
     parts.append(_table(rows))
+    notes = [textwrap.fill(note, WIDTH) for note in report.about["notes"]]
+    parts.append("\n".join(notes))
     recovered = {
         label: dict(zip(("recovery", "gain", "gap"), map(_joined, row), strict=True))
         for label, row in cells.recovery_rows(report)
@@ -47,8 +49,7 @@ def as_text(report):
         parts.append(
             f"Test rows where the student is furthest from the teacher\n{largest}"
         )
-    notes = [textwrap.fill(note, WIDTH) for note in report.about["notes"]]
-    return "\n\n".join([*parts, "\n".join(notes)])
+    return "\n\n".join(parts)
 
 
 def _joined(cell):

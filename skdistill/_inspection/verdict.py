@@ -48,7 +48,7 @@ class Case(NamedTuple):
         Why there is no teacher, if there is none.
     is_taught : bool
         Whether the student learned from more than labels.
-    is_automatic : bool
+    is_own : bool
         Whether the baseline is the student itself without its teacher.
     """
 
@@ -56,7 +56,7 @@ class Case(NamedTuple):
     costs: dict
     why_no_teacher: str | None = None
     is_taught: bool = True
-    is_automatic: bool = True
+    is_own: bool = True
 
 
 def verdict(case):
@@ -194,9 +194,7 @@ def _compared(case, name, other="baseline"):
 
 def _called(case):
     """Return what the baseline is."""
-    return (
-        "the same student on the labels alone" if case.is_automatic else "the baseline"
-    )
+    return "the same student on the labels alone" if case.is_own else "the baseline"
 
 
 def _at(costs):

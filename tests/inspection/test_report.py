@@ -208,6 +208,15 @@ def test_it_says_that_the_automatic_baseline_is_untuned(report, pipeline, data):
         assert "that of the baseline" in text.replace("\n", " ")
 
 
+@pytest.mark.parametrize("change", [{}, {"weight_decay": 0.01}, {"alpha": 0.5}])
+def test_a_baseline_is_untuned_if_it_is_the_same_student(change, pipeline, data):
+    params = {"alpha": 0, "random_state": 5, "temperature": 2, **change}
+    student = small_distilled(RandomForestClassifier(5), **params)
+    baseline = make_pipeline(StandardScaler(), student).fit(data[0], data[2])
+    report = report_on(pipeline, data, baseline=baseline)
+    assert ("untuned" in repr(report)) == (not change)
+
+
 def test_a_student_of_labels_alone_beside_a_baseline(data):
     X, _, y, _ = data
     linear = LogisticRegression().fit(X, y)
@@ -314,6 +323,10 @@ def test_bad_input_is_refused(pipeline, data):
         ({"baseline": "mine"}, "'baseline' parameter .* Got 'mine'"),
         ({"baseline": 3}, "'baseline' parameter .* Got int"),
         ({"baseline": [linear] * 2}, "one for each of the 1 models. Got 2"),
+        (
+            {"baseline": LogisticRegression().fit(X, y == "b")},
+            "'baseline' .* Got LogisticRegression of classes",
+        ),
         (
             {"baseline": linear, "X_train": X, "y_train": y},
             "for baseline='auto', .* Got baseline=LogisticRegression",

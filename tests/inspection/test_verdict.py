@@ -20,7 +20,7 @@ def found(
     noise=0.1,
     costs=COSTS,
     is_taught=True,
-    is_automatic=True,
+    is_own=True,
     **log_losses,
 ):
     """Return the verdict on models with these log-losses, and accuracies that fit."""
@@ -32,7 +32,7 @@ def found(
         rows[name][ROW_SCORES.index("accuracy")] += 1 - loss
         rows[name][ROW_SCORES.index("agreement")] += 0.9
     means = ScoreMeans(rows, ROW_SCORES)
-    return verdict(Case(means, costs, reason, is_taught, is_automatic))
+    return verdict(Case(means, costs, reason, is_taught, is_own))
 
 
 def test_a_student_that_keeps_most_of_the_edge():
@@ -119,12 +119,12 @@ def test_a_teacher_worse_than_the_baseline():
 @pytest.mark.parametrize("teacher", [0.2, 0.5, 0.8])
 def test_a_given_baseline_is_called_the_baseline(student, teacher):
     losses = {"student": student, "teacher": teacher, "baseline": 0.5}
-    assert "labels alone" not in str(found(**losses, is_automatic=False))
+    assert "labels alone" not in str(found(**losses, is_own=False))
 
 
 @pytest.mark.parametrize("student", [0.3, 0.5, 0.6])
 def test_a_student_of_labels_alone_is_no_distillation(student):
-    case = {"reason": "alpha=0", "is_taught": False, "is_automatic": False}
+    case = {"reason": "alpha=0", "is_taught": False, "is_own": False}
     verdict = found(student=student, baseline=0.5, **case)
     assert verdict.kind == "open"
     assert verdict.text.startswith("There is no teacher to compare with: alpha=0. The ")
