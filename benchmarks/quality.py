@@ -219,6 +219,12 @@ def taught_by_all(split, X_made, seed):
             for logits in zip(*says.values(), strict=True)
         ]
     )
+    return says, taught_by_peers(split, X_made, seed)
+
+
+def taught_by_peers(split, X_made, seed):
+    """Return what networks like the student say that learn from labels alone."""
+    X, X_test, y, _ = split
     model = DistilledClassifier()
     peers = EnsembleTeacher(
         n_estimators=6,
@@ -226,9 +232,9 @@ def taught_by_all(split, X_made, seed):
         hidden_layer_sizes=model.hidden_layer_sizes,
         lr=model.lr,
         random_state=seed,
-        **budget_of(model, len(y), "peer")._asdict(),
+        **budget_of(model, len(y), "student")._asdict(),
     ).fit(X, y)
-    return says, Taught(
+    return Taught(
         peers.predict_logits(X),
         peers.oof_logits_,
         peers.predict_logits(X_test),
@@ -244,7 +250,7 @@ def targets_of(kind, teacher, said, peers, y):
     if kind == "raw":
         return said.logits, said.made, None
     sources = [said]
-    if kind != "calibrated" and teacher != "EnsembleTeacher":
+    if kind != "calibrated":
         sources.append(peers)
     weights = fitted_weights([source.out_of_fold for source in sources], y)
     own, out_of_fold, _, made = (
@@ -344,8 +350,6 @@ def students(rows, lessons, peers):
     ):
         if teacher not in variant.teachers:
             continue
-        if variant.targets == "calibrated" and teacher == TEACHERS[0]:
-            continue  # It is never blended.
         if variant.alpha == 0 and teacher != TEACHERS[0]:
             continue
         of_replica, error = {"rows": rows.of(i)}, None

@@ -114,10 +114,11 @@ class DistilledClassifier(
         True is an error.
     blend : bool or "auto", default="auto"
         Whether the logits of six networks like the student, trained on labels, are
-        added to those of a teacher that `calibrate` checks. Weights minimize the
-        log-loss of the sum, for rows that neither was fitted on [4]_: a teacher that
-        knows less than the networks has little. "auto" does so wherever the teacher is
-        calibrated here and `student` is None; elsewhere True is an error.
+        added to the teacher's. Weights minimize the log-loss of the sum, for rows that
+        neither was fitted on [4]_: a teacher that knows less than the networks has
+        little. "auto" does so wherever `student` is None and there are such rows, as
+        the teacher is calibrated here or is an `EnsembleTeacher`; elsewhere, and with
+        ``calibrate=False``, True is an error.
     target_cv : int, cross-validation generator, iterable or None, default="auto"
         Folds for soft targets from teachers that were fitted without the row's fold,
         as for a teacher that hands back the labels of its rows. They serve `calibrate`,
@@ -161,7 +162,7 @@ class DistilledClassifier(
         `teacher_.estimator_` where there are others.
     teacher_temperature_ : float
         What the teacher's logits were divided by, before `temperature` softens them;
-        1.0 where this fit calibrated none.
+        1.0 where this fit had nothing to find it by.
     peer_weight_ : float
         What the logits that `blend` adds were multiplied by; 0.0 without.
     out_of_fold_ : bool

@@ -92,14 +92,13 @@ def given_lesson(soft_targets):
 class Answers(NamedTuple):
     """What a teacher says of its training rows.
 
-    `out_of_fold` is what others of its kind say, each of the rows that it left out;
-    `folds` are these rows. Without `folds` it is None.
+    `out_of_fold` is what others of its kind say, each of the rows that it left out, or
+    None without such.
     """
 
     teacher: object
     logits: np.ndarray
     out_of_fold: np.ndarray | None = None
-    folds: tuple = ()
 
 
 def ask_teacher(estimator, X, y, fit_params, sample_weight, seeds, for_folds):
@@ -146,7 +145,7 @@ def ask_teacher(estimator, X, y, fit_params, sample_weight, seeds, for_folds):
         folds,
         n_jobs=estimator.n_jobs,
     )
-    return Answers(teacher, logits, out_of_fold, folds)
+    return Answers(teacher, logits, out_of_fold)
 
 
 def lesson_from(estimator, answers, X_student, y, sample_weight, seeds):
@@ -169,28 +168,22 @@ def lesson_from(estimator, answers, X_student, y, sample_weight, seeds):
     -------
     Lesson
     """
-    teacher, logits, out_of_fold, folds = answers
-    if not folds:
-        out_of_fold = _out_of_fold_of(teacher)
+    teacher, logits, out_of_fold = answers
+    if out_of_fold is None:
+        out_of_fold = _out_of_fold_of(teacher, len(y))
         if out_of_fold is None:
             return Lesson(teacher, logits)
-        error = _error(out_of_fold, y, sample_weight)
-        preferred = _is_noise(estimator, error)
-        logits = out_of_fold if preferred else logits
-        return Lesson(teacher, logits, out_of_fold=preferred, error=error)
     sources, peers = [(logits, out_of_fold)], None
     if blends(estimator):
         peers = _peers(estimator, X_student, y, sample_weight, seeds.others)
         sources.append((peers.predict_logits(X_student), peers.oof_logits_))
     weights = np.ones(1)
-    if is_calibrated_here(estimator):
-        seen = np.concatenate(folds)
-        if sample_weight is not None:
-            seen = seen[sample_weight[seen] > 0]
+    if is_calibrated_here(estimator) or peers is not None:
+        known = _known(sum(left_out for _, left_out in sources), sample_weight)
         weights = fitted_weights(
-            [left_out[seen] for _, left_out in sources],
-            y[seen],
-            None if sample_weight is None else sample_weight[seen],
+            [left_out[known] for _, left_out in sources],
+            y[known],
+            None if sample_weight is None else sample_weight[known],
         )
     logits, out_of_fold = (
         sum(w * z for w, z in zip(weights, of_sources, strict=True)).astype(np.float32)
@@ -211,8 +204,8 @@ def lesson_from(estimator, answers, X_student, y, sample_weight, seeds):
     )
 
 
-def _out_of_fold_of(teacher):
-    """Return what an EnsembleTeacher said of rows out of fold, or None."""
+def _out_of_fold_of(teacher, n_rows):
+    """Return what an EnsembleTeacher said of these rows out of fold, or None."""
     while True:
         match teacher:
             case Pipeline():
@@ -220,7 +213,10 @@ def _out_of_fold_of(teacher):
             case BaseSearchCV():
                 teacher = teacher.best_estimator_
             case EnsembleTeacher():
-                return teacher.oof_logits_
+                logits = teacher.oof_logits_
+                # A step before it may have drawn other rows.
+                is_of_rows = logits is not None and len(logits) == n_rows
+                return logits if is_of_rows else None
             case _:
                 return None
 
@@ -234,11 +230,15 @@ def _is_noise(estimator, error):
     return isinstance(estimator.target_cv, str) and error > NOISY
 
 
+def _known(out_of_fold, sample_weight):
+    """Tell which rows some model left out, of those that are there."""
+    known = np.isfinite(out_of_fold).all(axis=1)
+    return known if sample_weight is None else known & (sample_weight > 0)
+
+
 def _error(out_of_fold, y, sample_weight):
     """Return the share of rows that are wrong out of fold, of those that are there."""
-    known = np.isfinite(out_of_fold).all(axis=1)
-    if sample_weight is not None:
-        known &= sample_weight > 0
+    known = _known(out_of_fold, sample_weight)
     wrong = out_of_fold[known].argmax(axis=1) != y[known]
     weight = None if sample_weight is None else sample_weight[known]
     return float(np.average(wrong, weights=weight))
@@ -254,7 +254,7 @@ def _peers(estimator, X, y, sample_weight, seed):
         random_state=seed,
         **{name: getattr(estimator, name) for name in names},
     )
-    budget = budget_of(estimator, n_weighty(X, sample_weight), "peer")
+    budget = budget_of(estimator, n_weighty(X, sample_weight), "student")
     peers.set_params(**budget._asdict())
 
     def compute():

@@ -114,9 +114,10 @@ def check_teaching(estimator, soft_targets=None):
     if _insists(estimator.blend) and not can_blend:
         raise ValueError(
             "The 'blend' parameter can be True only where `fit` calibrates the "
-            "teacher and the student is a StudentModel: with `calibrate`, for a "
-            "teacher that is neither frozen nor calibrates itself, without `student` "
-            "and `soft_targets`. Use blend='auto' or False."
+            "teacher, or that is an EnsembleTeacher, and the student is a "
+            "StudentModel: with `calibrate`, for a teacher that is neither frozen nor "
+            "a CalibratedClassifierCV, without `student` and `soft_targets`. Use "
+            "blend='auto' or False."
         )
 
 
@@ -174,5 +175,9 @@ def _calibrates_itself(teacher):
 
 
 def blends(estimator):
+    """Tell whether peers are blended in: left-out rows say how much they count."""
+    model, is_frozen = innermost(chosen_teacher(estimator))
+    knows = isinstance(model, EnsembleTeacher) and not is_frozen
+    is_wanted = bool(estimator.blend) and bool(estimator.calibrate)
     of_own = estimator.student is None
-    return bool(estimator.blend) and of_own and is_calibrated_here(estimator)
+    return is_wanted and of_own and (knows or is_calibrated_here(estimator))

@@ -32,6 +32,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
 
 from skdistill import EnsembleTeacher
+from skdistill._targets.out_of_fold import fitted_weights
 from tests.nets import (
     CountedTeacher,
     small_distilled,
@@ -149,9 +150,35 @@ def test_what_is_frozen_is_left_alone(binary, teacher, n_ensembles):
 
 
 def test_an_ensemble_calibrates_itself(binary, n_ensembles):
-    model = calibrating(small_teacher(calibrate="auto")).fit(*binary)
+    model = calibrating(small_teacher(calibrate="auto"), blend=False).fit(*binary)
     assert n_ensembles == [model.teacher_]
     assert model.teacher_.temperature_ != 1.0
+    assert (model.teacher_temperature_, model.peer_weight_) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("in_pipeline", [False, True])
+def test_an_ensemble_is_blended_by_what_it_left_out(binary, n_ensembles, in_pipeline):
+    X, y = binary
+    teacher = small_teacher(calibrate="auto")
+    if in_pipeline:
+        teacher = make_pipeline(StandardScaler(), teacher)
+    model = calibrating(teacher).fit(X, y)
+    ensemble, peers = n_ensembles
+    of_both = fitted_weights([ensemble.oof_logits_, peers.oof_logits_], y)
+    found = 1 / model.teacher_temperature_, model.peer_weight_
+    assert found == pytest.approx(tuple(of_both))
+
+
+def test_an_ensemble_of_other_rows_is_taken_as_it_is(binary, n_ensembles):
+    """As one behind a step that draws rows, in a Pipeline that allows for it."""
+
+    class OfHalf(EnsembleTeacher):
+        def fit(self, X, y, sample_weight=None):
+            return super().fit(X[::2], y[::2])
+
+    teacher = OfHalf(**small_teacher(calibrate="auto").get_params())
+    model = calibrating(teacher).fit(*binary)
+    assert len(n_ensembles) == 1
     assert (model.teacher_temperature_, model.peer_weight_) == (1.0, 0.0)
 
 
@@ -222,11 +249,10 @@ def test_what_is_frozen_and_calibrated_may_say_so(binary):
     "params",
     [
         {"calibrate": False},
-        {"teacher": small_teacher(calibrate=True)},
+        {"teacher": None, "calibrate": False},
         {"teacher": CalibratedClassifierCV(LogisticRegression())},
-        {"teacher": None},
     ],
-    ids=["uncalibrated", "ensemble", "calibrated", "none"],
+    ids=["uncalibrated", "ensemble", "calibrated"],
 )
 def test_peers_that_cannot_be_are_refused(binary, make, params, no_training):
     model = make(LogisticRegression(), blend=True, calibrate="auto")
@@ -551,8 +577,8 @@ def test_its_folds_serve_calibration_too(binary, teacher, n_ensembles):
 
 def test_a_calibrated_teacher_may_have_a_target_cv(binary, n_ensembles):
     model = calibrating(small_teacher(calibrate="auto"), target_cv=2).fit(*binary)
-    assert len(n_ensembles) == 1 + 2
-    assert (model.teacher_temperature_, model.peer_weight_) == (1.0, 0.0)
+    assert len(n_ensembles) == 1 + 2 + 1
+    assert model.peer_weight_ > 0
 
 
 @pytest.mark.parametrize(

@@ -119,11 +119,11 @@ def fits_bar(plan, n_repeats, is_table):
     """Return the bar for all fits of a plan."""
     n_each = {"baseline": plan.n_students, "distilled": plan.n_students}
     guesses = {"baseline": 1, "distilled": 1, "linear": 0.1, "boosting": 1}
-    if plan.teacher == "ensemble":
+    if _is_recipe(plan):
         n_each["ensemble"] = 1
         guesses["ensemble"] = plan.n_teachers
     else:
-        # It is fitted six times, beside networks that are blended with it.
+        # With a teacher of its own, and networks that are blended with it.
         guesses["distilled"] = 12
     if is_table:
         n_each |= dict.fromkeys(others_beside(plan.teacher), 1)
@@ -149,16 +149,18 @@ def run_repeat(split, seed, plan, bar, is_table):
     # The quick ones first, so that the time left shows early.
     models = {"baseline": fit_students("baseline", alpha=0)}
     names = dict(MODELS)
-    if plan.teacher == "ensemble":
-        teacher = planned_model(plan, is_table=is_table).teacher
-        teacher.set_params(random_state=seed)
+    if _is_recipe(plan):
+        teacher = planned_model(plan).teacher.set_params(random_state=seed)
         ensemble = fit("ensemble", teacher)
         frozen = FrozenEstimator(_last(ensemble))
         models["distilled"] = fit_students("distilled", teacher=frozen)
-        models |= {"single": singles_of(ensemble), "ensemble": [ensemble]}
     else:
         models["distilled"] = fit_students("distilled")
-        models["ensemble"] = [models["distilled"][0].teacher_]
+        ensemble = teacher_in(models["distilled"][0])
+    models["ensemble"] = [ensemble]
+    if plan.teacher == "ensemble":
+        models["single"] = singles_of(ensemble)
+    else:
         del names["single"]
         names["ensemble"] = "teacher"
     if is_table:
@@ -166,6 +168,18 @@ def run_repeat(split, seed, plan, bar, is_table):
         names |= others
         models |= {name: [fit(name, other(name, seed))] for name in others}
     return score_repeat(seed, X_test, y_test, models, names, is_table)
+
+
+def _is_recipe(plan):
+    """Tell whether all students share one teacher, as in the reference experiment."""
+    return plan.student_epochs is not None
+
+
+def teacher_in(model):
+    """Return the fitted teacher of a fitted student, for the rows that this takes."""
+    if isinstance(model, Pipeline):
+        return Pipeline([*model.steps[:-1], ("teacher", model[-1].teacher_)])
+    return model.teacher_
 
 
 def others_beside(teacher):
@@ -193,7 +207,7 @@ def singles_of(ensemble):
         single = copy.copy(_last(ensemble))
         single.estimators_, single.temperature_ = [member], 1.0
         if isinstance(ensemble, Pipeline):
-            single = make_pipeline(*(step for _, step in ensemble.steps[:-1]), single)
+            single = Pipeline([*ensemble.steps[:-1], ("single", single)])
         singles.append(single)
     return singles
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-STEPS = {"student": 12000, "peer": 6000, "member": 3000}
+STEPS = {"student": 12000, "member": 3000}
 """How many gradient steps "auto" stands for, about."""
 MIN_EPOCHS, MAX_EPOCHS = 5, 2000
 MIN_BATCH, MAX_BATCH = 64, 512
@@ -33,8 +33,8 @@ class Budget(NamedTuple):
 def budget_of(estimator, n_rows, role, error=None):
     """Return the budget of the networks of `estimator` for training on `n_rows`.
 
-    Their `role` is "student", "peer" of one that learns labels, or "member" of an
-    ensemble. The `error` is the share of rows that are wrong out of fold, if known.
+    Their `role` is "student" or, in an ensemble, "member". The `error` is the share of
+    rows that are wrong out of fold, if known.
     """
     given = {name: getattr(estimator, name) for name in Budget._fields}
     return budget(n_rows, STEPS[role], error, **given)
