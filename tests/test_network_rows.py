@@ -35,6 +35,7 @@ from skdistill import (
     one_standard_error,
 )
 from skdistill._one_standard_error import within_one_standard_error
+from skdistill._training.budget import STEPS
 from tests.nets import (
     CountedTeacher,
     global_random_states,
@@ -128,9 +129,7 @@ def test_the_teacher_gets_the_rows_as_they_are(mixed):
 
 def test_the_ensemble_of_none_gets_the_preprocessor_of_the_student(mixed, monkeypatch):
     X, y = mixed
-    small = partial(EnsembleTeacher, n_estimators=2, max_epochs=2)
-    monkeypatch.setattr("skdistill._teaching_settings.EnsembleTeacher", small)
-    monkeypatch.setattr("skdistill._teaching_settings._calibrates_itself", bool)
+    monkeypatch.setitem(STEPS, "member", 4)
     model = DistilledClassifier(preprocessor="auto", max_epochs=2, random_state=0)
     model.fit(X, y)
     assert model.teacher_.preprocessor == "auto"
