@@ -165,6 +165,9 @@ class DistilledClassifier(
         1.0 where this fit had nothing to find it by.
     peer_weight_ : float
         What the logits that `blend` adds were multiplied by; 0.0 without.
+    teacher_score_ : float or None
+        Accuracy of the teacher, or of others of its kind, for rows of `X` that it was
+        not fitted on; None without such rows.
     out_of_fold_ : bool
         Whether the student learned from out-of-fold logits.
     student_ : skorch.NeuralNetClassifier or classifier

@@ -42,6 +42,8 @@ def summary(estimator):
         rows["student"] = _model(found["student_"])
         teacher = found.get("teacher_")
         rows["teacher"] = "none" if teacher is None else _model(teacher)
+        if found.get("teacher_score_") is not None:
+            rows["teacher's accuracy out of fold"] = f"{found['teacher_score_']:.3f}"
     if "estimators_" in found:
         members = found["estimators_"]
         rows["networks"] = f"{len(members)}, each a {_model(members[0])}"

@@ -37,7 +37,8 @@ class Lesson(NamedTuple):
 
     `logits` are ``teacher's / temperature + peer_weight * peers'``; `out_of_fold` is
     whether these are of models that left out the row. `error` is the share of rows that
-    such models get wrong, or None without them. Without peers, they are None.
+    such models get wrong, or None without them; `teacher_score` is the accuracy of the
+    teacher among them. Without peers, they are None.
     """
 
     teacher: object = None
@@ -46,6 +47,7 @@ class Lesson(NamedTuple):
     peer_weight: float = 0.0
     out_of_fold: bool = False
     error: float | None = None
+    teacher_score: float | None = None
     peers: object = None
 
     def answers_of(self, rows, classes):
@@ -82,6 +84,7 @@ def keep_lesson(estimator, lesson):
     estimator.teacher_temperature_ = lesson.temperature
     estimator.peer_weight_ = lesson.peer_weight
     estimator.out_of_fold_ = lesson.out_of_fold
+    estimator.teacher_score_ = lesson.teacher_score
 
 
 def given_lesson(soft_targets):
@@ -173,6 +176,7 @@ def lesson_from(estimator, answers, X_student, y, sample_weight, seeds):
         out_of_fold = _out_of_fold_of(teacher, len(y))
         if out_of_fold is None:
             return Lesson(teacher, logits)
+    teacher_score = 1 - _error(out_of_fold, y, sample_weight)
     sources, peers = [(logits, out_of_fold)], None
     if blends(estimator):
         peers = _peers(estimator, X_student, y, sample_weight, seeds.others)
@@ -200,6 +204,7 @@ def lesson_from(estimator, answers, X_student, y, sample_weight, seeds):
         float(weights[1]) if len(weights) > 1 else 0.0,
         is_out_of_fold,
         error,
+        teacher_score,
         peers,
     )
 

@@ -4,6 +4,7 @@ import pickle
 import re
 
 import numpy as np
+import pytest
 from sklearn import config_context
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -92,3 +93,14 @@ def test_with_text_display_there_is_no_html(binary):
     with config_context(display="text"):
         assert not hasattr(model, "_repr_html_")
         assert list(model._repr_mimebundle_()) == ["text/plain"]
+
+
+def test_the_score_of_the_teacher_is_shown_where_rows_were_left_out(blobs):
+    X, y = blobs
+    teacher = small_teacher(calibrate=True, n_estimators=6)
+    model = small_distilled(teacher).fit(X, y)
+    voted = model.classes_[model.teacher_.oof_logits_.argmax(axis=1)]
+    score = (voted == y).mean()
+    assert model.teacher_score_ == pytest.approx(score)
+    assert summary(model)["teacher's accuracy out of fold"] == f"{score:.3f}"
+    assert small_distilled(alpha=0).fit(X, y).teacher_score_ is None

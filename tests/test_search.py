@@ -270,7 +270,12 @@ def test_teaching_is_that_of_grid_search(blobs, teacher, params):
     model.fit(X, y, sample_weight=weight)
     assert_same_results(model, plain)
     np.testing.assert_array_equal(model.predict_proba(X), plain.predict_proba(X))
-    for name in ("teacher_temperature_", "peer_weight_", "out_of_fold_"):
+    for name in (
+        "teacher_temperature_",
+        "peer_weight_",
+        "out_of_fold_",
+        "teacher_score_",
+    ):
         found = getattr(model.best_estimator_, name)
         assert found == getattr(plain.best_estimator_, name)
 

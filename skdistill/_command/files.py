@@ -1,10 +1,10 @@
-"""Files that are written whole, or not at all."""
+"""Files that the commands write."""
 
 import os
-import secrets
 from contextlib import contextmanager
 from pathlib import Path
 
+from skdistill._files import replacing
 from skdistill._inspection.errors import InputError
 
 
@@ -30,17 +30,10 @@ def check_output(path, option, *inputs):
 
 
 @contextmanager
-def replacing(path):
-    """Yield another name to write to, which becomes `path` if nothing fails."""
-    target = Path(os.path.realpath(path))  # behind a link, what it points to
-    # Nobody can guess it, and put a link there. The ending stays, by which writers
-    # choose the format.
-    part = target.with_name(f".part-{secrets.token_hex(8)}-{target.name}")
+def written(path):
+    """Yield a name to write to, which becomes `path`; say so if that fails."""
     try:
-        part.open("xb").close()
-        yield part
-        os.replace(part, target)
+        with replacing(path) as part:
+            yield part
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        part.unlink(missing_ok=True)

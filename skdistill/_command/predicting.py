@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import pandas as pd
 from tqdm import tqdm
 
-from skdistill._command.files import check_output, replacing
+from skdistill._command.files import check_output, written
 from skdistill._command.models import expected_of, load_model
 from skdistill._command.rows import RowsFile
 from skdistill._inspection.errors import InputError
@@ -54,7 +54,7 @@ def predict_file(
     n_rows = 0
     with (
         tqdm(disable=None) as bar,
-        replacing(output) as part,
+        written(output) as part,
         _writer(part) as write,
         rows.chunks(bar) as chunks,
     ):

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from skdistill._command.files import replacing
+from skdistill._command.files import written
 from skdistill._inspection.columns import condensed
 from skdistill._inspection.estimates import OTHERS
 
@@ -37,6 +37,6 @@ def report_on(models, X, y, columns):
 
 def save_page(report, path):
     """Write the page of a report, whole or not at all."""
-    with replacing(path) as part:
+    with written(path) as part:
         report.to_html(part)
     print(f"saved {path}: what it costs, as a page")

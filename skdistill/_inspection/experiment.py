@@ -21,6 +21,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skdistill._inspection.estimates import MODELS, OTHERS
 from skdistill._inspection.fits_bar import FitsBar
+from skdistill._inspection.report_scores import ROW_SCORES, row_scores
 from skdistill._inspection.teachers import teacher_of
 from skdistill._preprocessing import TablePreprocessor
 
@@ -220,9 +221,8 @@ def score_repeat(seed, X, y, models, names, is_table):
     # A fitted teacher from a file may know more classes.
     classes = _last(models["distilled"][0]).classes_
     proba = {name: [proba_of(m, X, classes) for m in models[name]] for name in names}
-    y = np.searchsorted(classes, y)
-    choice = proba["ensemble"][0].argmax(axis=1)
-    scores = {name: row_scores(proba[name], y, choice) for name in names}
+    y, teacher = np.searchsorted(classes, y), proba["ensemble"][0]
+    scores = {name: fit_scores(proba[name], y, teacher) for name in names}
     size_of = kilobytes if is_table else n_parameters
     sizes = {name: size_of(models[name][0]) for name in names}
     unit = "kB" if is_table else "parameters"
@@ -249,14 +249,14 @@ def without_teacher(student):
     return student
 
 
-def row_scores(proba, y, choice):
+def fit_scores(proba, y, teacher):
     """Return accuracy, log-loss and agreement of every row: (3, n_fits, n_rows).
 
-    `proba` has the shape (n_fits, n_rows, n_classes), `y` are the true classes and
-    `choice` those that the ensemble predicts, as indices.
+    `proba` has an array of shape (n_rows, n_classes) for each fit, as `teacher` is; `y`
+    are the true classes, as indices. All but the log-loss are in percent.
     """
-    proba = np.asarray(proba)
-    predicted = proba.argmax(axis=2)
-    true = proba[:, np.arange(len(y)), y].clip(np.finfo(proba.dtype).eps, 1)
-    scores = 100.0 * (predicted == y), -np.log(true), 100.0 * (predicted == choice)
-    return np.stack(scores)
+    each = np.stack([row_scores(of_fit, y, teacher) for of_fit in proba], axis=1)
+    accuracy, loss, agreement = (
+        each[ROW_SCORES.index(name)] for name in ("accuracy", "log_loss", "agreement")
+    )
+    return np.stack([100 * accuracy, loss, 100 * agreement])

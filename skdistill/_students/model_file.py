@@ -6,11 +6,11 @@ docs/guide/model_file.rst describes the format, for readers in other languages.
 import hashlib
 import json
 import os
-import secrets
 from pathlib import Path
 
 import numpy as np
 
+from skdistill._files import replacing
 from skdistill._students.compact_table import CompactPreprocessor
 from skdistill._students.model_header import (
     Damaged,
@@ -53,7 +53,8 @@ def save_model(model, path, dtype, metrics):
             check_text_fits(model.classes_, len(data))
         except Damaged as error:
             raise ValueError(f"save cannot write these classes: {error}.") from error
-    _replace(path, data)
+    with replacing(path) as part:
+        part.write_bytes(data)
 
 
 def _centre(model, place):
@@ -112,18 +113,6 @@ def _weights(coef, scale, input_scale):
         if input_scale is not None:
             coef *= input_scale[:, np.newaxis]
     return coef
-
-
-def _replace(path, data):
-    """Write a file under another name first, so that a failure loses nothing."""
-    path = Path(os.path.realpath(path))  # behind a link, what it points to
-    new = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with new.open("xb") as file:
-            file.write(data)
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
 
 
 def load_model(cls, path):

@@ -7,20 +7,20 @@ from sklearn.metrics import accuracy_score, log_loss
 from skdistill._inspection.estimates import ACCURACY
 from skdistill._inspection.experiment import (
     Plan,
+    fit_scores,
     reference_split,
-    row_scores,
     score_repeat,
 )
 from tests.nets import small_distilled
 
 
-def test_row_scores_are_those_of_scikit_learn():
+def test_scores_are_those_of_scikit_learn():
     rng = np.random.default_rng(0)
     proba = rng.dirichlet([1, 1, 1], size=(2, 30))
     proba[0, 0] = [1, 0, 0]
     y, choice = rng.integers(3, size=(2, 30))
     y[0] = 1
-    scores = row_scores(proba, y, choice)
+    scores = fit_scores(proba, y, np.eye(3)[choice])
     assert scores.shape == (3, 2, 30)
     for fit, (accuracy, loss, agreement) in enumerate(scores.mean(axis=2).T):
         predicted = proba[fit].argmax(axis=1)
