@@ -8,6 +8,8 @@ from skdistill._targets.asked import AskedModel
 
 N_CLASSES = 8
 """How many classes are named."""
+OF_NAME = "font-weight: bold; float: none; width: auto; white-space: nowrap"
+"""The style of what a line is on; notebooks have a width for it that breaks it."""
 
 
 class NotebookSummaryMixin:
@@ -42,8 +44,10 @@ def summary(estimator):
         rows["student"] = _model(found["student_"])
         teacher = found.get("teacher_")
         rows["teacher"] = "none" if teacher is None else _model(teacher)
-        if found.get("teacher_score_") is not None:
-            rows["teacher's accuracy out of fold"] = f"{found['teacher_score_']:.3f}"
+        fitted = found.get("best_estimator_", estimator)  # of a search
+        score = getattr(fitted, "teacher_score_", None)
+        if score is not None:
+            rows["teacher's accuracy out of fold"] = f"{score:.3f}"
     if "estimators_" in found:
         members = found["estimators_"]
         rows["networks"] = f"{len(members)}, each a {_model(members[0])}"
@@ -89,7 +93,7 @@ def _engine(engine):
 def _as_html(rows):
     """Return texts as a list of terms, which is empty where there are none."""
     items = "".join(
-        f'<dt style="font-weight: bold">{escape(name)}</dt>'
+        f'<dt style="{OF_NAME}">{escape(name)}</dt>'
         f'<dd style="margin: 0">{escape(text)}</dd>'
         for name, text in rows.items()
     )

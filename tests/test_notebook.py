@@ -104,3 +104,5 @@ def test_the_score_of_the_teacher_is_shown_where_rows_were_left_out(blobs):
     assert model.teacher_score_ == pytest.approx(score)
     assert summary(model)["teacher's accuracy out of fold"] == f"{score:.3f}"
     assert small_distilled(alpha=0).fit(X, y).teacher_score_ is None
+    search = small_search(teacher, temperatures=[2.0], alphas=[0.5]).fit(X, y)
+    assert summary(search)["teacher's accuracy out of fold"] == f"{score:.3f}"
