@@ -162,7 +162,8 @@ class DistilledClassifier(
         `teacher_.estimator_` where there are others.
     teacher_temperature_ : float
         What the teacher's logits were divided by, before `temperature` softens them;
-        1.0 where this fit had nothing to find it by.
+        1.0 where this fit had nothing to find it by. With `blend`, its inverse is the
+        teacher's weight: small where the networks know what the teacher knows.
     peer_weight_ : float
         What the logits that `blend` adds were multiplied by; 0.0 without.
     teacher_score_ : float or None

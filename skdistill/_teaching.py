@@ -251,13 +251,12 @@ def _error(out_of_fold, y, sample_weight):
 
 def _peers(estimator, X, y, sample_weight, seed):
     """Return networks like the student that learn from labels alone, fitted."""
-    names = (*NETWORK_PARAMETERS, "verbose")
     peers = EnsembleTeacher(
         n_estimators=N_PEERS,
         dropout=0.0,
         calibrate=True,
         random_state=seed,
-        **{name: getattr(estimator, name) for name in names},
+        **{name: getattr(estimator, name) for name in NETWORK_PARAMETERS},
     )
     budget = budget_of(estimator, n_weighty(X, sample_weight), "student")
     peers.set_params(**budget._asdict())

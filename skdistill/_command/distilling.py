@@ -64,11 +64,14 @@ def distill_table(options):
     small.save(options.output, dtype=options.dtype, metrics=metrics)
     print("\nOn the test rows; 95 % intervals over these")
     print(score_table([repeat]).to_string(), end="\n\n")
-    report = report_on(models, X_test, y_test, columns)
-    print(wrapped(f"Verdict: {report.verdict}"), end="\n\n")
     print(f"saved {options.output}: {options.output.stat().st_size:,} bytes")
-    if options.report is not None:
+    has_page = options.report is not None
+    report = report_on(models, X_test, y_test, columns, timing=has_page)
+    if has_page:
         save_page(report, options.report)
+    print(wrapped(f"\nVerdict: {report.verdict}"))
+    if report.about["kind"] == "bad":
+        print("Here, that is another --teacher, --temperature or --alpha.")
 
 
 def check_outputs(options):

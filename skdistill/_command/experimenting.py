@@ -120,11 +120,13 @@ def run(options):
         print("no plot: that takes matplotlib; pip install 'skdistill[plot]'")
     if options.data:
         ((first, *_),) = repeats.values()
-        _, X_test, _, y_test = splits[0]
-        save_page(
-            report_on(first.models, X_test, y_test, columns), folder / "skdistill.html"
-        )
         save_student(first.models["distilled"][0], folder, seeds[0])
+        _, X_test, _, y_test = splits[0]
+        page = report_on(first.models, X_test, y_test, columns)
+        page.about["notes"].append(
+            f"This is on split {seeds[0]} alone; what is printed is on {len(seeds)}."
+        )
+        save_page(page, folder / "skdistill.html")
 
 
 def save_student(student, folder, seed):

@@ -7,7 +7,7 @@ from skdistill._inspection.columns import condensed
 from skdistill._inspection.estimates import OTHERS
 
 
-def report_on(models, X, y, columns):
+def report_on(models, X, y, columns, *, timing=True):
     """Return the report on fitted models, with what was done to each column.
 
     Parameters
@@ -19,6 +19,8 @@ def report_on(models, X, y, columns):
     y : array-like
         Their classes.
     columns : list of Column
+    timing : bool
+        Whether to measure how long the models take.
     """
     from skdistill._inspection.report import DistillationReport
 
@@ -28,6 +30,7 @@ def report_on(models, X, y, columns):
         y,
         baseline=models["baseline"],
         reference={OTHERS[name]: models[name][0] for name in OTHERS if name in models},
+        timing=timing,
     )
     names, *about = zip(*condensed(columns), strict=True)
     about = dict(zip(("holds", "done"), about, strict=True))

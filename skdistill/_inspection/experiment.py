@@ -4,6 +4,7 @@ It is repeated, on made-up data or on splits of a table.
 """
 
 import copy
+import itertools
 import pickle
 import sys
 import warnings
@@ -155,12 +156,12 @@ def run_repeat(split, seed, plan, bar, is_table):
         ensemble = fit("ensemble", teacher)
         frozen = FrozenEstimator(_last(ensemble))
         models["distilled"] = fit_students("distilled", teacher=frozen)
+        models["ensemble"] = [ensemble]
     else:
         models["distilled"] = fit_students("distilled")
-        ensemble = teacher_in(models["distilled"][0])
-    models["ensemble"] = [ensemble]
+        models["ensemble"] = [teacher_in(each) for each in models["distilled"]]
     if plan.teacher == "ensemble":
-        models["single"] = singles_of(ensemble)
+        models["single"] = singles_of(models["ensemble"][0])
     else:
         del names["single"]
         names["ensemble"] = "teacher"
@@ -221,8 +222,11 @@ def score_repeat(seed, X, y, models, names, is_table):
     # A fitted teacher from a file may know more classes.
     classes = _last(models["distilled"][0]).classes_
     proba = {name: [proba_of(m, X, classes) for m in models[name]] for name in names}
-    y, teacher = np.searchsorted(classes, y), proba["ensemble"][0]
-    scores = {name: fit_scores(proba[name], y, teacher) for name in names}
+    y, teachers = np.searchsorted(classes, y), proba["ensemble"]
+    scores = {}
+    for name in names:
+        own = teachers if len(proba[name]) == len(teachers) else teachers[:1]
+        scores[name] = fit_scores(proba[name], y, own)
     size_of = kilobytes if is_table else n_parameters
     sizes = {name: size_of(models[name][0]) for name in names}
     unit = "kB" if is_table else "parameters"
@@ -249,13 +253,15 @@ def without_teacher(student):
     return student
 
 
-def fit_scores(proba, y, teacher):
+def fit_scores(proba, y, teachers):
     """Return accuracy, log-loss and agreement of every row: (3, n_fits, n_rows).
 
-    `proba` has an array of shape (n_rows, n_classes) for each fit, as `teacher` is; `y`
-    are the true classes, as indices. All but the log-loss are in percent.
+    `proba` has an array of shape (n_rows, n_classes) for each fit, as `teachers` have:
+    one, or that of each fit. `y` are the true classes, as indices. All but the log-loss
+    are in percent.
     """
-    each = np.stack([row_scores(of_fit, y, teacher) for of_fit in proba], axis=1)
+    pairs = zip(proba, itertools.cycle(teachers), strict=False)
+    each = np.stack([row_scores(fit, y, teacher) for fit, teacher in pairs], axis=1)
     accuracy, loss, agreement = (
         each[ROW_SCORES.index(name)] for name in ("accuracy", "log_loss", "agreement")
     )

@@ -123,7 +123,7 @@ class DistillationReport:
         ------
         ValueError
             If a parameter is invalid, `y_test` has labels that the model lacks, or a
-            `reference` knows none of the model's classes.
+            `baseline` or `reference` knows none of the model's classes.
         TypeError
             If `model` is no distilled classifier.
         NotFittedError

@@ -75,7 +75,9 @@ class Comparison(NamedTuple):
             models[name] = _as_shipped(each)
             proba[name] = [proba_of(each, X, classes)]
         is_taught = any(each.student.alpha != 0 for each in parts)
-        is_own = bool(baselines) and is_without_teacher(baselines[0], parts[0])
+        is_own = isinstance(baseline, str) or all(
+            map(is_without_teacher, baselines, parts)
+        )
         return cls(X, y, classes, models, proba, why_no_teacher, is_taught, is_own)
 
     def measured(self, timing):

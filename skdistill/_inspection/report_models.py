@@ -108,10 +108,11 @@ def fitted_baseline(parts, X, y):
 def is_without_teacher(baseline, parts):
     """Tell whether a fitted baseline is that student, trained on the labels alone."""
     try:
-        own = parts_of(baseline).student
+        steps, own = parts_of(baseline)
     except TypeError:  # not of ours
         return False
-    if own.alpha != 0:
+    like = [[repr(step) for _, step in each] for each in (steps, parts.steps)]
+    if own.alpha != 0 or like[0] != like[1]:
         return False
     ours, theirs = (
         {
@@ -173,6 +174,8 @@ def baselines_of(baseline, parts, X_train, y_train):
             )
         baselines = _as_list(baseline)
         for each in baselines:
+            if hasattr(each, "fit"):
+                check_is_fitted(each)
             if not hasattr(each, "predict_proba"):
                 raise ValueError(
                     "The 'baseline' parameter must be 'auto', None, or a fitted "

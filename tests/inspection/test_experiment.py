@@ -20,7 +20,7 @@ def test_scores_are_those_of_scikit_learn():
     proba[0, 0] = [1, 0, 0]
     y, choice = rng.integers(3, size=(2, 30))
     y[0] = 1
-    scores = fit_scores(proba, y, np.eye(3)[choice])
+    scores = fit_scores(proba, y, [np.eye(3)[choice]])
     assert scores.shape == (3, 2, 30)
     for fit, (accuracy, loss, agreement) in enumerate(scores.mean(axis=2).T):
         predicted = proba[fit].argmax(axis=1)
