@@ -45,9 +45,12 @@ from skdistill import (
 )
 from skdistill._further import with_made
 from skdistill._students.network import unfitted_student
-from skdistill._targets.logits import proba_to_logits
-from skdistill._targets.out_of_fold import fitted_weights, stratified_folds
-from skdistill._targets.teacher import taught
+from skdistill._targets.logits import teacher_logits, without_zeros
+from skdistill._targets.out_of_fold import (
+    fitted_weights,
+    out_of_fold_logits,
+    stratified_folds,
+)
 from skdistill._training.budget import NOISY, budget_of
 from skdistill._training.loss import UNLABELLED
 from skdistill._training.many_nets import Replica, train_stacked
@@ -207,18 +210,20 @@ def taught_by_all(split, X_made, seed):
         ("RandomForest", RandomForestClassifier(random_state=seed, n_jobs=-1)),
         ("HistGradientBoosting", HistGradientBoostingClassifier(random_state=seed)),
     ):
-        fitted, logits, out_of_fold = taught(model, X, y, {}, classes, folds)
-        test, made = (
-            proba_to_logits(fitted.predict_proba(rows)) for rows in (X_test, X_made)
+        out_of_fold = out_of_fold_logits(model, X, y, {}, classes, folds, None)
+        model.fit(X, y)
+        logits, test, made = (
+            teacher_logits(model, rows, classes) for rows in (X, X_test, X_made)
         )
         says[name] = Taught(logits, out_of_fold, test, made)
     # The probabilities that a VotingClassifier of the three has, without fitting anew.
     says["soft vote"] = Taught(
         *[
-            np.log(np.mean([softmax(z, axis=1) for z in logits], axis=0))
+            np.log(np.mean([softmax(z, axis=1) for z in logits], axis=0)).astype("f4")
             for logits in zip(*says.values(), strict=True)
         ]
     )
+    says = {name: Taught(*without_zeros(*said)) for name, said in says.items()}
     return says, taught_by_peers(split, X_made, seed)
 
 

@@ -15,7 +15,7 @@ from skdistill._ensemble import EnsembleTeacher
 from skdistill._sklearn import BaseSearchCV, _routing_enabled
 from skdistill._students.network import NETWORK_PARAMETERS
 from skdistill._targets.cache import computed_once, content_key
-from skdistill._targets.logits import proba_to_logits, teacher_logits
+from skdistill._targets.logits import proba_to_logits, teacher_logits, without_zeros
 from skdistill._targets.out_of_fold import fitted_weights, stratified_folds
 from skdistill._targets.teacher import VERSIONS, taught_once
 from skdistill._teaching_settings import (
@@ -53,7 +53,8 @@ class Lesson(NamedTuple):
     def answers_of(self, rows, classes):
         """Return what the teacher says of `FurtherRows`."""
         blocks = [teacher_logits(self.teacher, X, classes) for X in rows.blocks()]
-        return np.concatenate(blocks)
+        (answers,) = without_zeros(np.concatenate(blocks))
+        return answers
 
     def logits_of(self, rows, answers):
         """Return what the student is to learn of `FurtherRows`."""
@@ -89,7 +90,8 @@ def keep_lesson(estimator, lesson):
 
 def given_lesson(soft_targets):
     """Return what a student learns from soft targets that are given, checked."""
-    return Lesson(logits=proba_to_logits(soft_targets).astype(np.float32))
+    (logits,) = without_zeros(proba_to_logits(soft_targets).astype(np.float32))
+    return Lesson(logits=logits)
 
 
 class Answers(NamedTuple):

@@ -19,6 +19,9 @@ SMOOTHING = 1e-4
 Forests and nearest neighbours give exact zeros, whose logit is minus infinity.
 """
 
+LARGEST_ZERO = 0.005
+"""What an exact zero of a teacher stands for at most: half of one tree of a hundred."""
+
 LARGEST_LOGIT = 1e30
 """Far below what overflows in float32, so that a small temperature can divide it."""
 
@@ -45,6 +48,29 @@ def proba_to_logits(
     """
     proba = np.asarray(proba, dtype=np.float64)
     return np.log((1 - smoothing) * proba + smoothing / proba.shape[1])
+
+
+def without_zeros(*logits: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """Return logits of one teacher with exact zeros made what they may stand for.
+
+    Where all trees of a forest agree, the others have the probability zero. The
+    smoothing makes that a hundredth of what one tree in a hundred says, and a student
+    learns to be that sure. So it becomes half of the smallest probability between zero
+    and one that the teacher gives, or `LARGEST_ZERO` if that is less. Probabilities
+    that are all zero or one tell nothing of the kind, and stay.
+
+    Parameters
+    ----------
+    *logits : ndarray of shape (n_samples, n_classes), dtype float32
+        What `proba_to_logits` has made of probabilities, with its own smoothing. Others
+        have none of its zeros, and stay.
+    """
+    zero, one = np.unique(proba_to_logits(np.eye(2, logits[0].shape[1]))).astype("f4")
+    smallest = min(z[(z > zero) & (z < one)].min(initial=one) for z in logits)
+    if smallest == one or not any((z == zero).any() for z in logits):
+        return list(logits)
+    floor = np.clip(smallest - np.log(2), zero, np.log(LARGEST_ZERO))
+    return [np.where(z == zero, np.float32(floor), z) for z in logits]
 
 
 def align_columns(

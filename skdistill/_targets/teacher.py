@@ -22,7 +22,7 @@ from skorch import NeuralNet
 from skdistill import __version__
 from skdistill._sklearn import BaseSearchCV, HasMethods, _routing_enabled
 from skdistill._targets.cache import computed_once, content_key
-from skdistill._targets.logits import teacher_logits
+from skdistill._targets.logits import teacher_logits, without_zeros
 from skdistill._targets.out_of_fold import (
     fitted_teacher,
     innermost,
@@ -217,7 +217,12 @@ def taught(teacher, X, y, fit_params, classes, folds=(), n_jobs=None):
             teacher, X, y, fit_params, classes, folds, n_jobs
         )
     teacher = fitted_teacher(teacher, X, y, fit_params)
-    return teacher, teacher_logits(teacher, X, classes), out_of_fold
+    logits = teacher_logits(teacher, X, classes)
+    if out_of_fold is None:
+        (logits,) = without_zeros(logits)
+    else:
+        logits, out_of_fold = without_zeros(logits, out_of_fold)
+    return teacher, logits, out_of_fold
 
 
 def taught_once(memory, given, random_state, target_cv, teacher, *data, n_jobs=None):

@@ -14,6 +14,7 @@ from skdistill._targets.logits import (
     proba_to_logits,
     soften,
     teacher_logits,
+    without_zeros,
 )
 from tests.nets import FixedTeacher, small_distilled, small_search, small_teacher
 
@@ -246,3 +247,39 @@ def test_a_temperature_that_is_too_low_for_the_logits_is_named(
         small_distilled(teacher, temperature=temperature).fit(*binary)
     with pytest.raises(ValueError, match=message):
         small_search(teacher, temperatures=[1.0, temperature]).fit(*binary)
+
+
+@pytest.mark.parametrize(
+    ("proba", "floor"),
+    [
+        ([[1, 0, 0], [0.9, 0.1, 0]], 0.005),
+        ([[1, 0, 0], [0.998, 0.002, 0]], 0.001),
+        ([[1, 0, 0], [0.9, 0.1 - 1e-9, 1e-9]], 1e-4 / 3),
+        ([[1, 0, 0], [0, 1, 0]], 1e-4 / 3),
+        ([[0.2, 0.3, 0.5]], None),
+    ],
+    ids=["coarse", "fine", "no floor", "labels", "no zeros"],
+)
+def test_a_zero_is_half_of_the_smallest_probability(proba, floor):
+    """At most 0.005, and not less than the smoothing."""
+    proba = np.array(proba)
+    logits = proba_to_logits(proba).astype(np.float32)
+    (raised,) = without_zeros(logits)
+    np.testing.assert_array_equal(raised[proba > 0], logits[proba > 0])
+    if floor is not None:
+        np.testing.assert_allclose(np.exp(raised[proba == 0]), floor, rtol=0.02)
+
+
+def test_zeros_in_and_out_of_fold_are_the_same():
+    seen = proba_to_logits(np.array([[1.0, 0.0]])).astype(np.float32)
+    left_out = proba_to_logits(np.array([[0.996, 0.004], [0, 1]])).astype(np.float32)
+    left_out = np.append(left_out, [[np.nan, np.nan]], axis=0).astype(np.float32)
+    raised, others = without_zeros(seen, left_out)
+    assert raised[0, 1] == others[1, 0] == pytest.approx(np.log(0.002), abs=0.02)
+    assert np.isnan(others[2]).all()
+
+
+def test_logits_that_are_no_probabilities_have_no_zeros():
+    logits = np.random.default_rng(0).normal(0, 20, (100, 3)).astype(np.float32)
+    (same,) = without_zeros(logits)
+    assert same is logits
