@@ -24,6 +24,8 @@ def tiny(monkeypatch):
     monkeypatch.setattr(experiment, "QUICK", quick)
     # What "auto" stands for with so few rows.
     monkeypatch.setattr("skdistill._training.budget.MAX_EPOCHS", 2)
+    # How long the report of a table times each model.
+    monkeypatch.setattr("skdistill._inspection.costs.SECONDS", 0.01)
 
 
 @pytest.fixture
