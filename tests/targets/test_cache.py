@@ -56,11 +56,13 @@ def test_a_grid_fits_the_teacher_once_per_fold_and_never_again(
     binary, model, teacher, n_jobs
 ):
     search = GridSearchCV(model, GRID, cv=5, n_jobs=n_jobs).fit(*binary)
-    assert teacher.n_fits() == 6  # and the refit
+    n_fits = teacher.n_fits()
+    # And the refit. What one of two workers is about to keep, the other may fit, too.
+    assert n_fits == 6 or (n_jobs == 2 and n_fits == 7)
     again = GridSearchCV(model, GRID, cv=5, n_jobs=n_jobs).fit(*binary)
-    assert teacher.n_fits() == 6
+    assert teacher.n_fits() == n_fits
     plain = GridSearchCV(clone(model).set_params(memory=None), GRID, cv=5).fit(*binary)
-    assert teacher.n_fits() == 6 + 31
+    assert teacher.n_fits() == n_fits + 31
     for result in (search, again):
         np.testing.assert_array_equal(
             result.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"]
