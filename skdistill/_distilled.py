@@ -101,23 +101,21 @@ class DistilledClassifier(
         Number of rows per training step. "auto" stands for 64, and for more in a table
         of more than some 10,000 rows: 512 from 50,000 on.
     weight_decay : float or "auto", default="auto"
-        Weight decay of Adam. "auto" is ``1 / n_samples``, to a power of two; ten times
-        the share of rows that the teacher has wrong out of fold as much, if it is more.
+        Weight decay of Adam. "auto" is ``1 / n_samples``, to a power of two, times ten
+        times the share of rows that is wrong out of fold where that is above a tenth.
     calibrate : bool or "auto", default="auto"
         Whether the teacher's logits are divided by one temperature, which minimizes
         their log-loss for rows that it was not fitted on: overconfidence is handed on
         to the student [3]_. `EnsembleTeacher` and
-        :class:`~sklearn.calibration.CalibratedClassifierCV` do so themselves and are
-        left alone. Others are fitted five times more, each time without a fifth of the
-        rows. "auto" does so unless the teacher is a
-        :class:`~sklearn.frozen.FrozenEstimator` or `fit` gets `soft_targets`, where
-        True is an error.
+        :class:`~sklearn.calibration.CalibratedClassifierCV` do so themselves. Others
+        are fitted five times more, each time without a fifth of the rows. "auto" does
+        so unless the teacher is a :class:`~sklearn.frozen.FrozenEstimator` or `fit`
+        gets `soft_targets`, where True is an error.
     blend : bool or "auto", default="auto"
         Whether the logits of six networks like the student, trained on labels, are
-        added to the teacher's. Weights minimize the log-loss of the sum, for rows that
-        neither was fitted on [4]_: a teacher that knows less than the networks has
-        little. "auto" does so wherever `student` is None and there are such rows, as
-        the teacher is calibrated here or is an `EnsembleTeacher`; elsewhere, and with
+        added to the teacher's, by weights that minimize the log-loss of the sum for
+        rows that neither was fitted on [4]_. "auto" does so if `student` is None, and
+        the teacher is calibrated here or is an `EnsembleTeacher`; else, and with
         ``calibrate=False``, True is an error.
     target_cv : int, cross-validation generator, iterable or None, default="auto"
         Folds for soft targets from teachers that were fitted without the row's fold,
@@ -130,8 +128,8 @@ class DistilledClassifier(
         the columns of `X`, or what makes some of `X`, such as `MixupTransfer` [5]_.
         They have no labels' term, and "auto" counts them. Where a `student` of yours
         validates on some, a score counts them as wrong. Of an `np.memmap` the teacher
-        gets 65,536 at a time; :func:`~sklearn.base.clone` copies rows. Without effect
-        if ``alpha=0``; an error with `soft_targets`.
+        gets 65,536 at a time; `clone` copies rows. Without effect if ``alpha=0``; an
+        error with `soft_targets`.
     transfer_share : float, default=0.5
         Share of these rows in the sum of all weights, in (0, 1).
     memory : str, path or joblib.Memory, default=None
@@ -149,8 +147,7 @@ class DistilledClassifier(
         there is one. The fitted networks are brought back to the CPU.
     random_state : int, RandomState instance or None, default=None
         Seed of the student's initialization and batch order, and of every
-        `random_state` of teacher and `student` that is None. Pass an int for the
-        same result on every call.
+        `random_state` of teacher and `student` that is None. An int repeats results.
     verbose : int, default=0
         0 is silent, 1 shows one progress bar for all, 2 prints skorch's tables.
 
@@ -162,8 +159,7 @@ class DistilledClassifier(
         `teacher_.estimator_` where there are others.
     teacher_temperature_ : float
         What the teacher's logits were divided by, before `temperature` softens them;
-        1.0 where this fit had nothing to find it by. With `blend`, its inverse is the
-        teacher's weight: small where the networks know what the teacher knows.
+        1.0 where this fit found none. With `blend`, one over the teacher's weight.
     peer_weight_ : float
         What the logits that `blend` adds were multiplied by; 0.0 without.
     teacher_score_ : float or None
@@ -197,14 +193,13 @@ class DistilledClassifier(
     -----
     A student that is no network is fitted on a copy of each row per class, with the
     weight ``alpha * p_teacher + (1 - alpha) * is_label``. What it counts in rows, such
-    as `min_samples_leaf`, it counts in copies. One that holds out rows by itself, as
-    for early stopping, has copies of them on both sides: switch that off.
+    as `min_samples_leaf`, it counts in copies. One that holds out rows, as for early
+    stopping, has copies of them on both sides: switch that off.
 
-    The teacher's logits come from its `predict_logits` where that exists. Otherwise
-    they are ``log((1 - 1e-4) * proba + 1e-4 / n_classes)``: forests and nearest
-    neighbours give exact zeros, whose logarithm would be infinite. Columns are lined
-    up by `classes_`; a class that the teacher never saw has the probability
-    ``1e-4 / n_classes``.
+    The teacher's logits come from its `predict_logits` where that exists, and else are
+    ``log((1 - 1e-4) * proba + 1e-4 / n_classes)``. An exact zero, also of a class that
+    it never saw, is half of its smallest probability, 0.005 at most; as it is smoothed
+    if it gives only zeros and ones. Columns are lined up by `classes_`.
 
     A teacher predicts with more confidence on rows it was fitted on. Never put a
     :class:`~sklearn.frozen.FrozenEstimator` that has seen all rows into a

@@ -71,7 +71,7 @@ def distill_table(options):
         save_page(report, options.report)
     print(wrapped(f"\nVerdict: {report.verdict}"))
     if report.about["kind"] == "bad":
-        print("Here, that is another --teacher, --temperature or --alpha.")
+        print("As options: another --teacher, --temperature or --alpha.")
 
 
 def check_outputs(options):

@@ -123,9 +123,10 @@ def run(options):
         save_student(first.models["distilled"][0], folder, seeds[0])
         _, X_test, _, y_test = splits[0]
         page = report_on(first.models, X_test, y_test, columns)
-        page.about["notes"].append(
-            f"This is on split {seeds[0]} alone; what is printed is on {len(seeds)}."
-        )
+        if len(seeds) > 1:
+            page.about["notes"].append(
+                f"This is on split {seeds[0]}; what is printed, on {len(seeds)} splits."
+            )
         save_page(page, folder / "skdistill.html")
 
 

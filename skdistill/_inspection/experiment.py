@@ -159,7 +159,10 @@ def run_repeat(split, seed, plan, bar, is_table):
         models["ensemble"] = [ensemble]
     else:
         models["distilled"] = fit_students("distilled")
-        models["ensemble"] = [teacher_in(each) for each in models["distilled"]]
+        # Here, as it loads torch.
+        from skdistill._inspection.report_models import parts_of
+
+        models["ensemble"] = [parts_of(each).teacher for each in models["distilled"]]
     if plan.teacher == "ensemble":
         models["single"] = singles_of(models["ensemble"][0])
     else:
@@ -175,13 +178,6 @@ def run_repeat(split, seed, plan, bar, is_table):
 def _is_recipe(plan):
     """Tell whether all students share one teacher, as in the reference experiment."""
     return plan.student_epochs is not None
-
-
-def teacher_in(model):
-    """Return the fitted teacher of a fitted student, for the rows that this takes."""
-    if isinstance(model, Pipeline):
-        return Pipeline([*model.steps[:-1], ("teacher", model[-1].teacher_)])
-    return model.teacher_
 
 
 def others_beside(teacher):
