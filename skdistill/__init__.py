@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from skdistill._reference import reference_recipe
     from skdistill._search import DistilledClassifierCV
     from skdistill._students.compact import CompactClassifier
+    from skdistill._students.compact_predictor import CompactPredictor
     from skdistill._students.compacting import compact
     from skdistill._students.onnx import to_onnx
     from skdistill._targets.transfer import (
@@ -34,6 +35,7 @@ __version__ = "0.1.0.dev0"
 
 _PUBLIC = {
     "CompactClassifier": "skdistill._students.compact",
+    "CompactPredictor": "skdistill._students.compact_predictor",
     "DistillationLoss": "skdistill._training.loss",
     "DistillationReport": "skdistill._inspection.report",
     "DistilledClassifier": "skdistill._distilled",
@@ -62,6 +64,7 @@ _PUBLIC = {
 # Written out, as type checkers do not run this.
 __all__ = [
     "CompactClassifier",
+    "CompactPredictor",
     "DistillationLoss",
     "DistillationReport",
     "DistilledClassifier",

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from skorch import NeuralNet
 
+from skdistill._checked_prediction import LogitsClassifierMixin
 from skdistill._ensemble_members import (
     check_calibrate,
     chosen_engine,
@@ -20,7 +21,6 @@ from skdistill._network_rows import fit_preprocessor
 from skdistill._notebook import NotebookSummaryMixin
 from skdistill._onnx_hooks import OnnxHooksMixin
 from skdistill._pickling import VersionedPickleMixin
-from skdistill._prediction import LogitsClassifierMixin
 from skdistill._progress import epoch_progress
 from skdistill._sklearn import Interval, StrOptions, _fit_context
 from skdistill._training.budget import warn_unconverged

@@ -4,8 +4,9 @@ import numpy as np
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import validate_data
 
-from skdistill._prediction import dense, in_order, preprocessed
+from skdistill._checked_prediction import dense, preprocessed
 from skdistill._preprocessing import TablePreprocessor
+from skdistill._rows import in_order
 from skdistill._validation import seeded_clone
 
 

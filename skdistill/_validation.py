@@ -19,6 +19,7 @@ from sklearn.utils import (
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
+from skdistill._rows import check_form_of_table
 from skdistill._sklearn import HasMethods, Interval, StrOptions
 
 LARGEST_SCALE = 100.0
@@ -123,21 +124,6 @@ def validate_classification(estimator, X, y, sample_weight, *, as_given=False):
         sample_weight = validated_weight(sample_weight, len(y))
     estimator._n_samples = len(y)
     return X, y.astype(np.int64, copy=False), sample_weight
-
-
-def check_form_of_table(estimator, X):
-    """Raise if `X`, which a preprocessor is to check otherwise, has not a row."""
-    shape = X.shape if hasattr(X, "shape") else np.asarray(X, dtype=object).shape
-    if len(shape) != 2:
-        raise ValueError(
-            f"X must have two dimensions, rows and columns. Got shape {shape}. Reshape "
-            "your data by X.reshape(1, -1) if it is one row."
-        )
-    if shape[0] == 0:
-        raise ValueError(
-            f"Found array with 0 sample(s) (shape={shape}) while a minimum of 1 is "
-            f"required by {type(estimator).__name__}."
-        )
 
 
 def largest_feature(X):

@@ -15,8 +15,8 @@ from sklearn.utils.validation import has_fit_parameter
 from skorch import NeuralNet
 
 from skdistill._sklearn import _routing_enabled
+from skdistill._softmax import soften
 from skdistill._students.network import NETWORK_PARAMETERS
-from skdistill._targets.logits import soften
 from skdistill._validation import refuse_overridden, seeded_clone
 
 

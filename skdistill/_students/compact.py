@@ -1,17 +1,18 @@
 """What ships: a fitted student without torch, skorch or pandas."""
 
-import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skdistill._checked_prediction import LogitsClassifierMixin, classifier_logits
 from skdistill._onnx_hooks import OnnxHooksMixin
 from skdistill._pickling import VersionedPickleMixin
-from skdistill._prediction import LogitsClassifierMixin, classifier_logits
+from skdistill._students.compact_predictor import CompactMixin
 from skdistill._students.compact_table import CompactPreprocessor
-from skdistill._students.model_file import load_model, save_model
+from skdistill._students.model_file import save_model
 
 
 class CompactClassifier(
+    CompactMixin,
     LogitsClassifierMixin,
     OnnxHooksMixin,
     VersionedPickleMixin,
@@ -49,6 +50,7 @@ class CompactClassifier(
     See Also
     --------
     compact : Makes one of an estimator or a Pipeline.
+    CompactPredictor : What `save` wrote, without scikit-learn.
     to_onnx : The student as an ONNX model.
 
     Notes
@@ -102,52 +104,15 @@ class CompactClassifier(
     def _logits(self, X):
         if self.student_ is not None:
             return classifier_logits(self.student_, X, len(self.classes_))
-        last = len(self.coefs_) - 1
-        for place, coef in enumerate(self.coefs_):
-            X = np.dot(X, coef)  # For one row, faster than the @ that means the same.
-            X += self.intercepts_[place]
-            if place < last:
-                np.maximum(X, 0, out=X)
-        return X
-
-    def _checked_form(self, X):
-        if isinstance(X, dict):
-            X = [X]
-        if isinstance(X, list) and X and isinstance(X[0], dict):
-            return self._of_dicts(X)
-        return super()._checked_form(X)
+        return super()._logits(X)
 
     def _of_dicts(self, rows):
-        """Return a row for each dict of values by name."""
         check_is_fitted(self)
-        names = getattr(self, "feature_names_in_", None)
-        if names is None:
-            raise ValueError(
-                "Rows can be dicts only where the model was fitted on a table with "
-                f"named columns. It takes arrays of {self.n_features_in_} features."
-            )
-        for place, row in enumerate(rows):
-            missing = [name for name in names if name not in row]
-            if missing:
-                raise ValueError(
-                    f"Row {place} of X must have a value, or None, for each of the "
-                    f"{len(names)} features of the model. It lacks {missing}."
-                )
-        X = np.empty((len(rows), len(names)), dtype=object)
-        for row, values in zip(X, rows, strict=True):
-            row[:] = [values[name] for name in names]
+        X = super()._of_dicts(rows)
         preprocessor = self._row_preprocessor
-        if isinstance(preprocessor, CompactPreprocessor):
+        if preprocessor is None or isinstance(preprocessor, CompactPreprocessor):
             return X
-        if preprocessor is not None:
-            return super()._checked_form(_as_table(X, names))
-        try:
-            return X.astype(np.float64)
-        except OverflowError as error:
-            raise ValueError(
-                "X must hold numbers that a float can hold. Got a whole number that is "
-                "too large."
-            ) from error
+        return self._checked_form(_as_table(X, self.feature_names_in_))
 
     def save(self, path, *, dtype="float32", metrics=None):
         """Write the model to a file that can be read without pickle.
@@ -191,47 +156,6 @@ class CompactClassifier(
         """
         check_is_fitted(self)
         save_model(self, path, dtype, metrics)
-
-    @classmethod
-    def load(cls, path):
-        """Read a model that `save` has written.
-
-        Nothing in the file is executed, and all of it is checked before use.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The file.
-
-        Returns
-        -------
-        CompactClassifier
-            The model.
-
-        Raises
-        ------
-        ValueError
-            If the file is damaged, cut off, none of ours, or of a newer format.
-        OSError
-            If it cannot be read.
-
-        Examples
-        --------
-        >>> from pathlib import Path
-        >>> from tempfile import TemporaryDirectory
-        >>> from sklearn.datasets import load_iris
-        >>> from skdistill import CompactClassifier, DistilledClassifier
-        >>> X, y = load_iris(return_X_y=True)
-        >>> model = DistilledClassifier(alpha=0.0, max_epochs=20, random_state=0)
-        >>> small = model.fit(X, y).compact()
-        >>> with TemporaryDirectory() as folder:
-        ...     path = Path(folder, "iris.safetensors")
-        ...     small.save(path)
-        ...     again = CompactClassifier.load(path)
-        >>> bool((again.predict_proba(X) == small.predict_proba(X)).all())
-        True
-        """
-        return load_model(cls, path)
 
 
 def _as_table(X, names):

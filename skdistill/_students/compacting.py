@@ -9,14 +9,15 @@ import sklearn
 import torch
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skdistill import __version__
+from skdistill._checked_prediction import LogitsClassifierMixin
 from skdistill._notebook import NotebookSummaryMixin
 from skdistill._onnx_hooks import OnnxHooksMixin
-from skdistill._prediction import LogitsClassifierMixin
-from skdistill._preprocessing import TablePreprocessor
+from skdistill._preprocessing import TablePreprocessor, linear_part
 from skdistill._sklearn import BaseSearchCV
 from skdistill._students.compact import CompactClassifier
 from skdistill._students.compact_table import CompactPreprocessor
@@ -59,7 +60,7 @@ class StudentClassifierMixin(
         return _compacted(getattr(self, "best_estimator_", self))
 
 
-def compact(model):
+def compact(model, *, merge_scaler=False):
     """Return a copy of a fitted model that needs neither torch nor skorch.
 
     Parameters
@@ -67,6 +68,10 @@ def compact(model):
     model : DistilledClassifier, DistilledClassifierCV or Pipeline
         A Pipeline ends in one of these; its other steps are shared with the copy. Of a
         fitted search of scikit-learn, such as `GridSearchCV`, it is `best_estimator_`.
+    merge_scaler : bool, default=False
+        Whether a `StandardScaler` before the student becomes part of its first layer,
+        so that one `CompactClassifier` takes the place of the Pipeline. It can be saved
+        to a file, and read by `CompactPredictor` without scikit-learn.
 
     Returns
     -------
@@ -79,7 +84,9 @@ def compact(model):
         If `model` is something else.
     ValueError
         If its student is a network that cannot be copied; see
-        `DistilledClassifier.compact`.
+        `DistilledClassifier.compact`. With `merge_scaler`, if the Pipeline is not a
+        `StandardScaler` and a student that is a network without a preprocessor, or if
+        the scaler has means so far from zero that float32 does not hold them.
 
     See Also
     --------
@@ -99,17 +106,22 @@ def compact(model):
     >>> compact(make_pipeline(StandardScaler(), student).fit(X, y))
     Pipeline(steps=[('standardscaler', StandardScaler()),
                     ('compactclassifier', CompactClassifier())])
+    >>> pipeline = make_pipeline(StandardScaler(), student).fit(X, y)
+    >>> compact(pipeline, merge_scaler=True)
+    CompactClassifier()
     """
     if isinstance(model, CompactClassifier):
         return model
     if isinstance(model, StudentClassifierMixin):
         return model.compact()
     if isinstance(model, FrozenEstimator):
-        return compact(model.estimator)
+        return compact(model.estimator, merge_scaler=merge_scaler)
     if isinstance(model, BaseSearchCV):
         check_is_fitted(model, "best_estimator_")
-        return compact(model.best_estimator_)
+        return compact(model.best_estimator_, merge_scaler=merge_scaler)
     if isinstance(model, Pipeline):
+        if merge_scaler:
+            return _merged(model)
         *steps, (name, last) = model.steps
         is_named_by_class = name == type(last).__name__.lower()
         last = compact(last)
@@ -147,6 +159,42 @@ def _compacted(estimator):
         if estimator._row_preprocessor is not None:
             model._row_preprocessor = preprocessor
     model.provenance_ = _provenance(estimator)
+    return model
+
+
+def _merged(pipeline):
+    """Return the `CompactClassifier` that a scaler and a student come to."""
+    steps = [step for _, step in pipeline.steps if step not in (None, "passthrough")]
+    *before, last = steps
+    model = compact(last)
+    is_plain = (
+        isinstance(model, CompactClassifier)
+        and model.student_ is None
+        and "preprocessor_" not in vars(model)
+    )
+    if not (is_plain and [*map(type, before)] == [StandardScaler]):
+        raise ValueError(
+            "merge_scaler=True takes a Pipeline of a StandardScaler and a student that "
+            "is a network without preprocessor. Got the steps "
+            f"{[type(step).__name__ for step in steps]}."
+        )
+    (scaler,) = before
+    scaling = linear_part(scaler)
+    if scaling is None:
+        raise ValueError(
+            "merge_scaler=True takes a StandardScaler whose means are not so far from "
+            "zero, in its standard deviations, that float32 does not hold them. Got "
+            f"means up to {np.abs(scaler.mean_).max():.3g}; ship the Pipeline as it is."
+        )
+    weight, bias = scaling
+    model = copy(model)
+    first = model.coefs_[0].astype(np.float64)
+    intercept = model.intercepts_[0] + bias @ first
+    model.coefs_ = [(weight.T @ first).astype(np.float32), *model.coefs_[1:]]
+    model.intercepts_ = [intercept.astype(np.float32), *model.intercepts_[1:]]
+    # As of a student that was fitted with the scaler as its preprocessor.
+    copy_form(scaler, model)
+    model.preprocessor_ = scaler
     return model
 
 

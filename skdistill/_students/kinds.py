@@ -4,7 +4,7 @@ import pickle
 
 import torch
 
-from skdistill._prediction import classifier_logits
+from skdistill._checked_prediction import classifier_logits
 from skdistill._students import classifier, network
 from skdistill._students.classifier import is_classifier_student
 from skdistill._training.nets import net_logits

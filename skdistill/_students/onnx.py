@@ -10,8 +10,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from skdistill._checked_prediction import LogitsClassifierMixin
 from skdistill._columns import as_pandas_or_array, kind_of
-from skdistill._prediction import LogitsClassifierMixin
 from skdistill._preprocessing import TablePreprocessor
 from skdistill._sklearn import BaseSearchCV
 from skdistill._students.compact_table import CompactPreprocessor

@@ -7,8 +7,9 @@ from sklearn.utils.validation import _num_samples
 
 from skdistill._pickling import VersionedPickleMixin
 from skdistill._progress import epoch_progress
+from skdistill._softmax import soften
 from skdistill._targets.cache import computed_once, content_key
-from skdistill._targets.logits import soften, teacher_logits
+from skdistill._targets.logits import teacher_logits
 from skdistill._targets.teacher import VERSIONS
 
 

@@ -1,10 +1,10 @@
-"""Soft targets: the logits of a fitted teacher, lined up, smoothed and softened.
+"""Soft targets: the logits of a fitted teacher, lined up and smoothed.
 
 Logits and probabilities are never told apart by looking at them: each function
 says which it takes.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from skdistill._sklearn import BaseSearchCV
+from skdistill._softmax import soften
 
 SMOOTHING = 1e-4
 """Share of the uniform distribution mixed into probabilities before their log.
@@ -24,18 +25,6 @@ LARGEST_ZERO = 0.005
 
 LARGEST_LOGIT = 1e30
 """Far below what overflows in float32, so that a small temperature can divide it."""
-
-
-def soften(logits: NDArray[Any], temperature: float = 1.0) -> NDArray[Any]:
-    """Return ``softmax(logits / temperature)``, along the last axis."""
-    # numpy reduces short rows several times as fast if they are in columns.
-    order: Literal["F", "C"] = "F" if logits.shape[-1] <= 32 else "C"
-    proba = np.divide(logits, temperature, order=order)
-    # For one row, the methods max and sum take longer than these.
-    proba -= np.maximum.reduce(proba, axis=-1, keepdims=True)
-    np.exp(proba, out=proba)
-    proba /= np.add.reduce(proba, axis=-1, keepdims=True)
-    return proba
 
 
 def proba_to_logits(

@@ -9,10 +9,10 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skdistill._softmax import soften
 from skdistill._targets.logits import (
     align_columns,
     proba_to_logits,
-    soften,
     teacher_logits,
     without_zeros,
 )

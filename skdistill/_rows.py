@@ -1,0 +1,77 @@
+"""The rows of a caller: their form, and their order of columns. Numpy only."""
+
+import numpy as np
+
+
+def n_rows_of(X):
+    """Return the number of rows of an array, a table, or a list of rows."""
+    return X.shape[0] if hasattr(X, "shape") else len(X)
+
+
+def check_form_of_table(estimator, X):
+    """Raise if `X`, which a preprocessor is to check otherwise, has not a row."""
+    shape = X.shape if hasattr(X, "shape") else np.asarray(X, dtype=object).shape
+    if len(shape) != 2:
+        raise ValueError(
+            f"X must have two dimensions, rows and columns. Got shape {shape}. Reshape "
+            "your data by X.reshape(1, -1) if it is one row."
+        )
+    if shape[0] == 0:
+        raise ValueError(
+            f"Found array with 0 sample(s) (shape={shape}) while a minimum of 1 is "
+            f"required by {type(estimator).__name__}."
+        )
+
+
+def in_order(estimator, X):
+    """Return a table with named columns in the order that `fit` got them in."""
+    names, given = getattr(estimator, "feature_names_in_", None), None
+    if names is not None and hasattr(X, "columns"):
+        given = list(X.columns)
+    if given is None or given == list(names) or set(given) != set(names):
+        return X
+    return X[list(names)]
+
+
+def check_names(estimator, X):
+    """Raise if the columns of a table are not named as those that `fit` got."""
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None or list(X.columns) == list(names):
+        return
+    missing = [name for name in names if name not in X.columns]
+    unknown = [name for name in X.columns if name not in names]
+    raise ValueError(
+        "The feature names should match those that were passed during fit. Missing: "
+        f"{missing}; not seen in fit: {unknown}."
+    )
+
+
+def numbers_of(X):
+    """Return an array as numbers, or raise if there are none in it."""
+    if X.dtype.kind in "buif":
+        return X
+    try:
+        if X.dtype.kind == "O":
+            return X.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"X must hold numbers only: {error}.") from error
+    raise ValueError(f"X must hold numbers only. Got an array of dtype {X.dtype}.")
+
+
+def filled(estimator, X):
+    """Return rows without the NaN that a preprocessor would fill.
+
+    It is for one that the first layer has taken the place of.
+    """
+    medians = getattr(vars(estimator).get("preprocessor_"), "medians_", None)
+    return X if medians is None else np.where(np.isnan(X), medians, X)
+
+
+def as_float32(X):
+    """Return rows as C-contiguous float32 that torch takes without a warning."""
+    if type(X) is np.ndarray and X.dtype == np.float32:
+        flags = X.flags
+        if flags.c_contiguous and flags.writeable:
+            return X
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.require(X, np.float32, ["C", "W"])
