@@ -151,10 +151,12 @@ model.predict_proba(np.zeros((1, {n_features}), dtype=np.float32))
 """
 LOADED = """
 import numpy as np
-from skdistill import CompactClassifier
-model = CompactClassifier.load({path!r})
+from skdistill import {name}
+model = {name}.load({path!r})
 model.predict_proba(np.zeros((1, {n_features}), dtype=np.float32))
 """
+LOADED_CLASSIFIER = LOADED.replace("{name}", "CompactClassifier")
+LOADED_PREDICTOR = LOADED.replace("{name}", "CompactPredictor")
 IN_ONNX = """
 import numpy as np
 import onnxruntime
@@ -176,11 +178,8 @@ def first_answers(folder):
     pipeline.fit(X, y, distilledclassifier__soft_targets=uniform)
     teacher = EnsembleTeacher(max_epochs=1, random_state=0)
     big = make_pipeline(StandardScaler(), teacher).fit(X, y)
-    # The file has no Pipeline: its scaler is the model's own.
-    scaled = DistilledClassifier(
-        preprocessor=StandardScaler(), max_epochs=1, random_state=0
-    )
-    scaled.fit(X, y, soft_targets=uniform).compact().save(folder / "model.safetensors")
+    # One model, of scaler and student.
+    compact(pipeline, merge_scaler=True).save(folder / "model.safetensors")
     for name, model in {
         "student": pipeline,
         "teacher": big,
@@ -193,7 +192,8 @@ def first_answers(folder):
         "student, pickle (torch, skorch)": (PICKLED, "student.pickle"),
         "teacher, pickle (torch, skorch)": (PICKLED, "teacher.pickle"),
         "compact, pickle": (PICKLED, "compact.pickle"),
-        "compact, safetensors": (LOADED, "model.safetensors"),
+        "CompactClassifier, file": (LOADED_CLASSIFIER, "model.safetensors"),
+        "CompactPredictor, file": (LOADED_PREDICTOR, "model.safetensors"),
         "ONNX Runtime": (IN_ONNX, "model.onnx"),
         "`import torch` alone": ("import torch", None),
         "`import numpy` alone": ("import numpy", None),

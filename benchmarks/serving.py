@@ -2,8 +2,8 @@
 
     python benchmarks/serving.py
 
-writes docs/benchmarks/serving.md. It makes a virtual environment without torch, which
-takes a package index; `--light PYTHON` names the interpreter of one that is there.
+writes docs/benchmarks/serving.md. It makes virtual environments without torch, which
+takes a package index.
 """
 
 import argparse
@@ -26,21 +26,26 @@ from skdistill import DistilledClassifier
 
 N_ROUNDS = 9
 ROOT = Path(__file__).parent.parent
-LIGHT = ("joblib", "numpy", "safetensors", "scikit-learn", "scipy")
+NUMPY = ("numpy", "safetensors")
+LIGHT = (*NUMPY, "joblib", "scikit-learn", "scipy")
 HEAVY = (*LIGHT, "pandas", "skorch", "torch", "tqdm")
 
 LOAD = {
-    "compact": (
-        "from skdistill import CompactClassifier\n"
-        "model = CompactClassifier.load('{folder}/model.safetensors')\n"
-    ),
+    **{
+        name: (
+            f"from skdistill import {name}\n"
+            f"model = {name}.load('{{folder}}/model.safetensors')\n"
+        )
+        for name in ("CompactPredictor", "CompactClassifier")
+    },
     "pickle": "import joblib\nmodel = joblib.load('{folder}/model.joblib')\n",
 }
 ANSWER = (
     "import numpy as np\n"
     "model.predict_proba(np.zeros((1, 20)))\n"
-    "import resource, sys\n"
+    "import sys\n"
     "assert ('torch' in sys.modules) == {torch}\n"
+    "import resource\n"
     "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
 )
 RUN = """
@@ -78,11 +83,11 @@ def megabytes(distributions):
     return sum(path.stat().st_size for path in paths if path.is_file()) / 1e6
 
 
-def light_environment(folder):
-    """Make a virtual environment without torch, and return its interpreter."""
+def environment(folder, packages):
+    """Make a virtual environment of some packages, and return its interpreter."""
     venv.create(folder, with_pip=True)
     python = Path(folder) / "bin" / "python"
-    pins = [f"{name}=={metadata.version(name)}" for name in LIGHT]
+    pins = [f"{name}=={metadata.version(name)}" for name in packages]
     install = [python, "-m", "pip", "install", "-q"]
     subprocess.run([*install, *pins], check=True)
     subprocess.run([*install, "--no-deps", ROOT], check=True)
@@ -99,32 +104,39 @@ def models(folder):
     joblib.dump(pipeline, f"{folder}/model.joblib")
 
 
-def starts(folder, light):
+def starts(folder, bare, light):
     """Return the commands that are compared, by their names in the table."""
-    compact = (LOAD["compact"] + ANSWER).format(folder=folder, torch=False)
-    pickle = (LOAD["pickle"] + ANSWER).format(folder=folder, torch=True)
-    bare = "import resource\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    predictor, classifier, pickle = (
+        (LOAD[name] + ANSWER).format(folder=folder, torch=name == "pickle")
+        for name in ("CompactPredictor", "CompactClassifier", "pickle")
+    )
+    memory = (
+        "import resource\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    here = sys.executable
     return {
-        "python alone": [light, "-c", bare],
-        "compact model, no torch installed": [light, "-c", compact],
-        "compact model, torch installed": [sys.executable, "-c", compact],
-        "`import torch` alone": [sys.executable, "-c", "import torch\n" + bare],
-        "DistilledClassifier, with torch": [sys.executable, "-c", pickle],
+        "python alone": [bare, "-c", memory],
+        "CompactPredictor, no scikit-learn installed": [bare, "-c", predictor],
+        "CompactPredictor, all installed": [here, "-c", predictor],
+        "CompactClassifier, no torch installed": [light, "-c", classifier],
+        "CompactClassifier, all installed": [here, "-c", classifier],
+        "`import torch` alone": [here, "-c", "import torch\n" + memory],
+        "DistilledClassifier": [here, "-c", pickle],
     }
 
 
 def measured(commands):
     """Return seconds and megabytes of each command, in turn, after a warm-up."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    variables = {**os.environ, "OMP_NUM_THREADS": "1"}
     # So that nothing is compiled anew at each start.
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)
     seconds = {name: [] for name in commands}
     memory = {name: [] for name in commands}
     for _ in range(N_ROUNDS + 1):
         for name, command in commands.items():
             timer = [sys.executable, "-S", "-c", RUN, *command]
             done = subprocess.run(
-                timer, capture_output=True, text=True, check=True, env=environment
+                timer, capture_output=True, text=True, check=True, env=variables
             )
             elapsed, kilobytes = map(float, done.stdout.split())
             seconds[name].append(elapsed)
@@ -137,14 +149,18 @@ def measured(commands):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--light", metavar="PYTHON")
-    light = parser.parse_args().light
+    parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         models(folder)
         kilobytes = Path(f"{folder}/model.safetensors").stat().st_size / 1000
-        light = light or light_environment(f"{folder}/venv")
-        seconds, memory = measured(starts(folder, light))
-    sizes = {"without torch": closure(LIGHT), "with torch": closure(HEAVY)}
+        bare = environment(f"{folder}/bare", NUMPY)
+        light = environment(f"{folder}/light", LIGHT)
+        seconds, memory = measured(starts(folder, bare, light))
+    sizes = {
+        "for CompactPredictor": closure(NUMPY),
+        "for CompactClassifier": closure(LIGHT),
+        "for all of skdistill": closure(HEAVY),
+    }
     installed = [
         [name, f"{megabytes(found):,.0f}", ", ".join(sorted(found))]
         for name, found in sizes.items()

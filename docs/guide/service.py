@@ -7,7 +7,7 @@ import json
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from skdistill import CompactClassifier
+from skdistill import CompactPredictor
 
 
 class Service(BaseHTTPRequestHandler):
@@ -29,6 +29,6 @@ class Service(BaseHTTPRequestHandler):
 
 if __name__ == "__main__":
     server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Service)
-    server.model = CompactClassifier.load(sys.argv[1])
+    server.model = CompactPredictor.load(sys.argv[1])
     print(f"http://127.0.0.1:{server.server_port}", flush=True)
     server.serve_forever()
