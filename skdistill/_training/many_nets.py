@@ -109,6 +109,9 @@ def train_stacked(net, X, y, replicas, *, n_classes, bar=None, verbose=0):
         for name in ("callbacks", "train_split", *given):
             del params[name]
         params.update(train_split=None, verbose=int(verbose >= 2))
+    if not params["verbose"] and params.get("callbacks") != "disable":
+        # Beside small batches, making a table that nobody sees takes long.
+        params["callbacks__print_log"] = None
     with training_mode():
         stacked = _StackedNet(**params)
         stacked.order_seeds_, stacked.followers_ = order_seeds, followers
