@@ -5,6 +5,7 @@ from typing import NamedTuple
 from skdistill._inspection.intervals import ScoreMeans
 
 NO_HELP = "Distillation did not help here"
+NOT_SHOWN = "Distillation is not shown to help here"
 WORSE_TEACHER = "The teacher itself is worse than the baseline."
 STRONGER_TEACHER = "Ship the baseline, or find a stronger teacher."
 SMALL_EDGE = "The teacher's own edge is too small to say how much of it that is."
@@ -131,10 +132,13 @@ def _helped(case):
 
 
 def _did_not_help(case, gain, gap):
-    text = f"{NO_HELP}: the student's log-loss is {_compared(case, 'log_loss')}."
-    advice = (BETTER_STUDENT,)
+    kept = case.means.recovery("log_loss")
+    # It may have most of the edge, on too few rows to tell.
+    may_have = gain.sign == 0 and kept is not None and kept.high > 0.5
+    start, kind = (NOT_SHOWN, "open") if may_have else (NO_HELP, "bad")
+    text = f"{start}: the student's log-loss is {_compared(case, 'log_loss')}."
+    advice = (MORE_ROWS, BETTER_STUDENT) if may_have else (BETTER_STUDENT,)
     if gap.sign > 0:
-        kept = case.means.recovery("log_loss")
         # A negative share reads as if something were left of the edge.
         if kept is not None and gain.value >= 0:
             text += f" Of the teacher's edge it has {percent(kept)}."
@@ -144,7 +148,7 @@ def _did_not_help(case, gain, gap):
     else:
         text += " Nor is the teacher measurably better than the baseline."
         advice = (STRONGER_TEACHER,)
-    return Verdict("bad", f"{text} {_on_accuracy(case)}", advice)
+    return Verdict(kind, f"{text} {_on_accuracy(case)}", advice)
 
 
 def _cannot_be_told(case, gap):

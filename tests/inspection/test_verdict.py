@@ -18,6 +18,7 @@ def found(
     *,
     reason=None,
     noise=0.1,
+    student_noise=0.1,
     costs=COSTS,
     is_taught=True,
     is_own=True,
@@ -27,7 +28,8 @@ def found(
     rng = np.random.default_rng(0)
     rows = {}
     for name, loss in log_losses.items():
-        rows[name] = rng.normal(0, noise, size=(len(ROW_SCORES), 1, 400))
+        scale = student_noise if name == "student" else noise
+        rows[name] = rng.normal(0, scale, size=(len(ROW_SCORES), 1, 400))
         rows[name][ROW_SCORES.index("log_loss")] += loss
         rows[name][ROW_SCORES.index("accuracy")] += 1 - loss
         rows[name][ROW_SCORES.index("agreement")] += 0.9
@@ -73,6 +75,16 @@ def test_a_student_that_gains_nothing_of_a_real_edge():
     assert "not measurably different from that of the same student" in verdict.text
     assert "Of the teacher's edge it has " in verdict.text
     assert "hidden_layer_sizes" in str(verdict)
+
+
+def test_a_student_that_may_have_most_of_a_real_edge():
+    verdict = found(teacher=0.2, student=0.45, baseline=0.5, student_noise=1.5)
+    assert verdict.kind == "open"
+    assert verdict.text.startswith("Distillation is not shown to help here: ")
+    assert "Of the teacher's edge it has " in verdict.text
+    assert "More test rows" in str(verdict)
+    verdict = found(teacher=0.2, student=0.9, baseline=0.5, student_noise=0.5)
+    assert verdict.text.startswith("Distillation did not help here: ")
 
 
 def test_a_student_worse_than_without_a_teacher():
