@@ -78,8 +78,10 @@ class PredictionMixin:
         if is_table:
             X = in_order(self, X)
             check_names(self, X)
-        if not (is_table and takes_all):
-            X = np.asarray(X, dtype=object if isinstance(X, list) else None)
+        if not takes_all:
+            X = _array_of(X)
+        elif not is_table:
+            X = _array_of(X, keeps_types=True)
         check_form_of_table(self, X)
         if X.shape[1] != self.n_features_in_:
             raise ValueError(
@@ -168,3 +170,15 @@ class PredictionMixin:
         for chunk, places in self._chunks(X, lambda logits: logits.argmax(axis=1)):
             out[chunk] = self.classes_[places]
         return out
+
+
+def _array_of(X, *, keeps_types=False):
+    array = np.asarray(X)
+    if array.ndim == 0:
+        raise ValueError(
+            "X must have two dimensions: an array, a table, or a list of rows. Got "
+            f"{type(X).__name__}."
+        )
+    if hasattr(X, "dtype") or not (keeps_types or array.dtype.kind in "US"):
+        return array
+    return np.asarray(X, dtype=object)  # Numbers beside text have become text.

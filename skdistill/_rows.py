@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skdistill._values import is_missing, number_of
+
 
 def n_rows_of(X):
     """Return the number of rows of an array, a table, or a list of rows."""
@@ -27,35 +29,54 @@ def in_order(estimator, X):
     """Return a table with named columns in the order that `fit` got them in."""
     names, given = getattr(estimator, "feature_names_in_", None), None
     if names is not None and hasattr(X, "columns"):
-        given = list(X.columns)
-    if given is None or given == list(names) or set(given) != set(names):
+        given = _names_of(X)
+    if given is None or given == [*names] or {*given} != {*names}:
         return X
-    return X[list(names)]
+    return X.select([*names]) if _is_arrow(X) else X[[*names]]
 
 
 def check_names(estimator, X):
     """Raise if the columns of a table are not named as those that `fit` got."""
     names = getattr(estimator, "feature_names_in_", None)
-    if names is None or list(X.columns) == list(names):
+    if names is None or _names_of(X) == [*names]:
         return
-    missing = [name for name in names if name not in X.columns]
-    unknown = [name for name in X.columns if name not in names]
+    missing = [name for name in names if name not in _names_of(X)]
+    unknown = [name for name in _names_of(X) if name not in [*names]]
     raise ValueError(
-        "The feature names should match those that were passed during fit. Missing: "
-        f"{missing}; not seen in fit: {unknown}."
+        "The feature names should match those that were passed during fit, each of "
+        f"them once. Missing: {missing}; not seen in fit: {unknown}."
     )
 
 
+def _names_of(X):
+    return X.column_names if _is_arrow(X) else [*X.columns]
+
+
+def _is_arrow(X):
+    """Tell a table of pyarrow, whose `columns` are the data."""
+    return hasattr(X, "schema") and hasattr(X, "column_names")
+
+
 def numbers_of(X):
-    """Return an array as numbers, or raise if there are none in it."""
+    """Return an array as numbers, with NaN for what is missing, or raise."""
     if X.dtype.kind in "buif":
         return X
-    try:
-        if X.dtype.kind == "O":
-            return X.astype(np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"X must hold numbers only: {error}.") from error
-    raise ValueError(f"X must hold numbers only. Got an array of dtype {X.dtype}.")
+    if X.dtype.kind != "O":
+        raise ValueError(f"X must hold numbers only. Got an array of {X.dtype}.")
+    numbers = np.full(X.shape, np.nan)
+    for place, value in np.ndenumerate(X):
+        if is_missing(value):
+            continue
+        try:
+            numbers[place] = number_of(value)
+        except TypeError as error:
+            raise ValueError(f"X must hold numbers only. Got {value!r}.") from error
+        except OverflowError as error:
+            raise ValueError(
+                "X must hold numbers that a float can hold. Got a whole number that is "
+                "too large."
+            ) from error
+    return numbers
 
 
 def filled(estimator, X):

@@ -35,6 +35,10 @@ class CompactMixin:
                 f"named columns. It takes arrays of {self.n_features_in_} features."
             )
         for place, row in enumerate(rows):
+            if not isinstance(row, dict):
+                raise ValueError(
+                    f"Row {place} of X must be a dict, as row 0 is. Got {row!r}."
+                )
             missing = [name for name in names if name not in row]
             if missing:
                 raise ValueError(
@@ -115,7 +119,9 @@ class CompactPredictor(CompactMixin, PredictionMixin):
     -----
     Beside arrays, tables and lists of rows, the methods take a dict with a value for
     each name in `feature_names_in_`, or a list of such. They raise a ValueError for
-    what is no number, is infinite, or has other columns than in training.
+    what is no number, is infinite, or has other columns than in training. Columns of a
+    table may come in any order. Of names there is no warning: an array is taken to have
+    the columns of training.
 
     Examples
     --------

@@ -17,7 +17,12 @@ from skdistill import __version__
 from skdistill._checked_prediction import LogitsClassifierMixin
 from skdistill._notebook import NotebookSummaryMixin
 from skdistill._onnx_hooks import OnnxHooksMixin
-from skdistill._preprocessing import TablePreprocessor, linear_part
+from skdistill._preprocessing import (
+    LARGEST_OFFSET,
+    LARGEST_SIZE,
+    TablePreprocessor,
+    linear_part,
+)
 from skdistill._sklearn import BaseSearchCV
 from skdistill._students.compact import CompactClassifier
 from skdistill._students.compact_table import CompactPreprocessor
@@ -86,7 +91,7 @@ def compact(model, *, merge_scaler=False):
         If its student is a network that cannot be copied; see
         `DistilledClassifier.compact`. With `merge_scaler`, if the Pipeline is not a
         `StandardScaler` and a student that is a network without a preprocessor, or if
-        the scaler has means so far from zero that float32 does not hold them.
+        float32 does not hold a column: its mean is beyond 1000 standard deviations.
 
     See Also
     --------
@@ -164,8 +169,8 @@ def _compacted(estimator):
 
 def _merged(pipeline):
     """Return the `CompactClassifier` that a scaler and a student come to."""
-    steps = [step for _, step in pipeline.steps if step not in (None, "passthrough")]
-    *before, last = steps
+    *before, (_, last) = pipeline.steps
+    before = [step for _, step in before if step not in (None, "passthrough")]
     model = compact(last)
     is_plain = (
         isinstance(model, CompactClassifier)
@@ -176,15 +181,16 @@ def _merged(pipeline):
         raise ValueError(
             "merge_scaler=True takes a Pipeline of a StandardScaler and a student that "
             "is a network without preprocessor. Got the steps "
-            f"{[type(step).__name__ for step in steps]}."
+            f"{[type(step).__name__ for step in [*before, last]]}."
         )
     (scaler,) = before
     scaling = linear_part(scaler)
     if scaling is None:
         raise ValueError(
-            "merge_scaler=True takes a StandardScaler whose means are not so far from "
-            "zero, in its standard deviations, that float32 does not hold them. Got "
-            f"means up to {np.abs(scaler.mean_).max():.3g}; ship the Pipeline as it is."
+            "merge_scaler=True takes columns that float32 holds: means of at most "
+            f"{LARGEST_OFFSET} standard deviations, values from {1 / LARGEST_SIZE:.0e} "
+            f"to {LARGEST_SIZE:.0e}. Got means of up to {abs(scaler.mean_).max():.3g}. "
+            "Ship the Pipeline as it is."
         )
     weight, bias = scaling
     model = copy(model)
@@ -192,9 +198,10 @@ def _merged(pipeline):
     intercept = model.intercepts_[0] + bias @ first
     model.coefs_ = [(weight.T @ first).astype(np.float32), *model.coefs_[1:]]
     model.intercepts_ = [intercept.astype(np.float32), *model.intercepts_[1:]]
-    # As of a student that was fitted with the scaler as its preprocessor.
+    vars(model).pop("feature_names_in_", None)  # what the scaler calls its output
     copy_form(scaler, model)
-    model.preprocessor_ = scaler
+    # A copy, as the next fit of the Pipeline changes the scaler.
+    model._input_means = None if scaler.mean_ is None else scaler.mean_.copy()
     return model
 
 

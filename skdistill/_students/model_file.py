@@ -64,6 +64,9 @@ def _centre(model, place):
     """
     if place > 0:
         return None
+    means = vars(model).get("_input_means")  # of a scaler that was merged
+    if means is not None:
+        return means
     zeros = np.zeros(len(model.coefs_[0]))
     preprocessor = getattr(model, "preprocessor_", None)
     if preprocessor is None or model._row_preprocessor is not None:

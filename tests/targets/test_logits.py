@@ -9,7 +9,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skdistill._softmax import soften
+from skdistill._softmax import log_softmax, soften
 from skdistill._targets.logits import (
     align_columns,
     proba_to_logits,
@@ -37,6 +37,9 @@ def test_soften_is_the_softmax_of_the_quotient(temperature):
 def test_huge_logits_do_not_overflow():
     logits = np.array([[1e4, -1e4], [-1e30, 1e30]])
     np.testing.assert_array_equal(soften(logits), [[1, 0], [0, 1]])
+    np.testing.assert_array_equal(
+        log_softmax(logits), special.log_softmax(logits, axis=1)
+    )
 
 
 def test_smoothing_mixes_in_the_uniform_distribution():
