@@ -78,10 +78,8 @@ class PredictionMixin:
         if is_table:
             X = in_order(self, X)
             check_names(self, X)
-        if not takes_all:
-            X = _array_of(X)
-        elif not is_table:
-            X = _array_of(X, keeps_types=True)
+        if not (is_table and takes_all):
+            X = _array_of(X, keeps_types=takes_all)
         check_form_of_table(self, X)
         if X.shape[1] != self.n_features_in_:
             raise ValueError(
@@ -172,7 +170,8 @@ class PredictionMixin:
         return out
 
 
-def _array_of(X, *, keeps_types=False):
+def _array_of(X, *, keeps_types):
+    """Return rows as an array, whose values with `keeps_types` are those of a list."""
     array = np.asarray(X)
     if array.ndim == 0:
         raise ValueError(

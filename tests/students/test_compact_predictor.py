@@ -64,6 +64,21 @@ def test_the_same_answers_to_tables(mixed, loaded):
     np.testing.assert_array_equal(same, model.predict_proba(rows))
 
 
+@pytest.mark.parametrize("preprocessor", [None, "auto"])
+def test_tables_of_pyarrow_and_polars(binary, loaded, preprocessor):
+    X, y = binary
+    frame = pd.DataFrame(X, columns=NAMES)
+    _, model = loaded(frame, y, preprocessor=preprocessor)
+    expected = model.predict_proba(frame)
+    pyarrow, polars = map(pytest.importorskip, ("pyarrow", "polars"))
+    mixed_up = frame[NAMES[::-1]]
+    for table in (
+        pyarrow.Table.from_pandas(mixed_up, preserve_index=False),
+        polars.DataFrame({name: mixed_up[name].to_numpy() for name in mixed_up}),
+    ):
+        np.testing.assert_allclose(model.predict_proba(table), expected, rtol=1e-6)
+
+
 @pytest.mark.parametrize("preprocessor", [None, "auto", StandardScaler()])
 def test_the_same_answers_to_named_numbers(binary, loaded, preprocessor):
     X, y = binary
@@ -228,5 +243,8 @@ def test_what_cannot_be_merged(binary):
     pipeline = make_pipeline(StandardScaler(), quick()).fit(X + 1e6, y)
     with pytest.raises(ValueError, match=r"1000 standard deviations.* of up to 1e\+06"):
         compact(pipeline, merge_scaler=True)
+    for steps in ([("a", "passthrough")], [("a", quick().fit(X, y)), ("b", None)]):
+        with pytest.raises(TypeError, match="takes a fitted DistilledClassifier"):
+            compact(Pipeline(steps), merge_scaler=True)
     alone = quick().fit(X, y)
     assert_same(compact(alone, merge_scaler=True), alone, X)
