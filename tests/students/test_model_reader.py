@@ -11,21 +11,22 @@ import pytest
 
 from tests.students.small import quick
 
-READER = Path(__file__).parents[2] / "docs" / "model_reader.js"
+DOCS = Path(__file__).parents[2] / "docs"
 NODE = shutil.which("node")
 
 pytestmark = [
-    pytest.mark.skipif(not READER.exists(), reason="the docs are in clones only"),
+    pytest.mark.skipif(not DOCS.exists(), reason="the docs are in clones only"),
     pytest.mark.skipif(NODE is None, reason="node is not installed"),
 ]
 
 
-def in_node(path, rows, call="predictProba"):
+def in_node(path, rows, call="predictProba", tables=False):
     """Return what the reader says of some rows."""
     code = f"""
-const {{ readModel }} = require({json.dumps(str(READER))});
+const {{ readModel }} = require({json.dumps(str(DOCS / "model_reader.js"))});
+const {{ tableRow }} = require({json.dumps(str(DOCS / "table_row.js"))});
 const data = require("fs").readFileSync({json.dumps(str(path))});
-const model = readModel(Uint8Array.from(data).buffer);
+const model = readModel(Uint8Array.from(data).buffer{", tableRow" * tables});
 const rows = JSON.parse(require("fs").readFileSync(0));
 const ask = (row) => {{
   try {{ return model.{call}(row); }} catch (error) {{ return error.message; }}
@@ -57,8 +58,8 @@ def test_numbers(blobs, tmp_path, dtype):
     assert in_node(path, rows, "predict") == again.predict(X).tolist()
     assert in_node(path, [[1, 2], ["a", 0, 0, 0], [None, 0, 0, 0]]) == [
         "The model takes 4 features. Got 2.",
-        "a is no number",
-        "null is no number",
+        "The model takes numbers. Got a,0,0,0.",
+        "The model takes numbers. Got ,0,0,0.",
     ]
 
 
@@ -69,7 +70,9 @@ def test_scaling_in_the_first_layer(blobs, tmp_path):
     small.save(path)
     rows = [*X.tolist(), [None, 1, 2, 3]]
     expected = small.predict_proba(np.array(rows, dtype=float))
-    np.testing.assert_allclose(in_node(path, rows), expected, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(
+        in_node(path, rows, tables=True), expected, rtol=0, atol=1e-6
+    )
 
 
 def test_tables(mixed, tmp_path):
@@ -85,14 +88,32 @@ def test_tables(mixed, tmp_path):
     rows[0] |= {"colour": "never seen", "grade": None, "level": 1.0, "flag": 1}
     rows[1] |= {"moment": "2024-01-05 10:00:00", "zoned": "2024-01-05 10:00:00+05:00"}
     expected = small.predict_proba(rows)
-    np.testing.assert_allclose(in_node(path, rows), expected, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(
+        in_node(path, rows, tables=True), expected, rtol=0, atol=1e-6
+    )
     bad = {"moment": "soon", "day": 3, "size": "7", "flag": "yes"}
-    assert in_node(path, [{**rows[2], name: value} for name, value in bad.items()]) == [
+    wrong = [{**rows[2], name: value} for name, value in bad.items()]
+    assert in_node(path, wrong, tables=True) == [
         "soon is no date",
         "3 is no date",
         "7 is no number",
         "yes is no boolean",
     ]
+
+
+def test_tables_need_the_second_file(blobs, tmp_path):
+    path = tmp_path / "model"
+    quick(preprocessor="auto").fit(*blobs).compact().save(path)
+    with pytest.raises(AssertionError, match="This model takes tables: pass tableRow"):
+        in_node(path, [])
+
+
+def test_cut_files(blobs, tmp_path):
+    path = tmp_path / "model"
+    quick().fit(*blobs).compact().save(path)
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(AssertionError, match="RangeError"):
+        in_node(path, [])
 
 
 def test_newer_formats(blobs, tmp_path):

@@ -1,0 +1,39 @@
+// What a model file says of the columns of a table, for `readModel` of model_reader.js:
+//   const model = readModel(buffer, tableRow);
+//   model.predictProba({ size: 3.5, colour: "red" }); // or an array of the values
+const isMissing = (value) => value === null || value === undefined || Number.isNaN(value);
+const numberOf = (value, kind) => {
+  let number = value;
+  // As in Python, a time without a zone is UTC, and a space as good as a T.
+  if (kind === "date" && typeof value === "string") {
+    const time = value.replace(/ (?=\d)/, "T");
+    number = new Date(time + (/T\d(?!.*(Z|[+-]\d\d:?\d\d)$)/.test(time) ? "Z" : ""));
+  }
+  if (number instanceof Date) number /= 86400000;
+  else if (kind === "date") number = NaN;
+  else if (typeof number === "boolean") number = +number;
+  if (!Number.isFinite(number)) throw new Error(`${value} is no ${kind}`);
+  return number;
+};
+const textOf = (value, kind) => {
+  if (isMissing(value)) return null;
+  if (kind === "boolean") return { 0: "False", 1: "True" }[numberOf(value, kind)] ?? null;
+  return typeof value === "boolean" ? (value ? "True" : "False") : String(value);
+};
+function tableRow(values, { columns, scaling_in_first_layer: isScaling }) {
+  const scaled = [], indicators = [], encoded = [];
+  columns.forEach((c, j) => {
+    if (c.kind === "category" || c.kind === "boolean") {
+      const place = (c.categories ?? []).indexOf(textOf(values[j], c.kind));
+      (c.categories ?? []).forEach((_, k) => encoded.push(+(k === place)));
+      if (c.other) encoded.push(+(place < 0));
+    } else if (c.kind !== "empty") {
+      const number = isMissing(values[j]) ? c.fill : numberOf(values[j], c.kind);
+      if (isScaling) scaled.push(number);
+      else if ("mean" in c) scaled.push((number - c.mean) / c.scale);
+      if (c.indicator) indicators.push(+isMissing(values[j]));
+    }
+  });
+  return [...scaled, ...indicators, ...encoded];
+}
+if (typeof module !== "undefined") module.exports = { tableRow };
