@@ -66,7 +66,8 @@ def to_onnx(model, X_sample=None, *, opset=None):
     Raises
     ------
     ImportError
-        If onnx or skl2onnx is not installed.
+        If onnx or skl2onnx is not installed, or onnxmltools for a student of LightGBM
+        or XGBoost.
     TypeError
         If `model` is no fitted estimator.
     ValueError
@@ -116,8 +117,10 @@ def to_onnx(model, X_sample=None, *, opset=None):
     if is_classifier(last):
         options = {id(last): {"zipmap": False}}
     inputs = _inputs(model, X_sample)
+    # The converters of onnxmltools know no operators for trees that are newer.
+    opsets = {"": opset or skl2onnx.get_latest_tested_opset_version(), "ai.onnx.ml": 3}
     converted = skl2onnx.to_onnx(
-        model, initial_types=inputs, options=options, target_opset=opset
+        model, initial_types=inputs, options=options, target_opset=opsets
     )
     _name_inputs(converted.graph, [name for name, _ in inputs])
     onnx.checker.check_model(converted)
