@@ -21,7 +21,8 @@ class Service(BaseHTTPRequestHandler):
         self.wfile.write(json.dumps(answer).encode())
 
 
-model = CompactPredictor.load(sys.argv[1])
-server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Service)
-print(f"http://127.0.0.1:{server.server_port}", flush=True)
-server.serve_forever()
+if __name__ == "__main__":
+    model = CompactPredictor.load(sys.argv[1])
+    server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Service)
+    print(f"http://127.0.0.1:{server.server_port}", flush=True)
+    server.serve_forever()
