@@ -54,8 +54,10 @@ def to_onnx(model, X_sample=None, *, opset=None):
         Some rows, whose types are those of the inputs: an array is one input, ``X``;
         of a DataFrame each column is one, of shape (n_rows, 1), under its name. None
         takes float32, and a `preprocessor` of "auto" what it was fitted on.
-    opset : int, default=None
-        Version of the operators. None takes the latest that skl2onnx is tested with.
+    opset : int or dict, default=None
+        Version of the operators, or of those of each domain: converters of other
+        packages may need ``{"": 21, "ai.onnx.ml": 3}``. None takes the latest that
+        skl2onnx is tested with.
 
     Returns
     -------
@@ -66,8 +68,7 @@ def to_onnx(model, X_sample=None, *, opset=None):
     Raises
     ------
     ImportError
-        If onnx or skl2onnx is not installed, or onnxmltools for a student of LightGBM
-        or XGBoost.
+        If onnx or skl2onnx is not installed.
     TypeError
         If `model` is no fitted estimator.
     ValueError
@@ -117,10 +118,8 @@ def to_onnx(model, X_sample=None, *, opset=None):
     if is_classifier(last):
         options = {id(last): {"zipmap": False}}
     inputs = _inputs(model, X_sample)
-    # The converters of onnxmltools know no operators for trees that are newer.
-    opsets = {"": opset or skl2onnx.get_latest_tested_opset_version(), "ai.onnx.ml": 3}
     converted = skl2onnx.to_onnx(
-        model, initial_types=inputs, options=options, target_opset=opsets
+        model, initial_types=inputs, options=options, target_opset=opset
     )
     _name_inputs(converted.graph, [name for name, _ in inputs])
     onnx.checker.check_model(converted)

@@ -18,7 +18,6 @@ from sklearn.utils.validation import check_is_fitted
 from skdistill._preprocessing import TablePreprocessor
 from skdistill._students.compact_table import CompactPreprocessor
 from skdistill._students.compacting import compact, layers_of
-from skdistill._students.onnx_boosters import register_booster
 from skdistill._students.onnx_graph import Graph, in_order
 from skdistill._students.onnx_table import add_table
 
@@ -183,7 +182,6 @@ def _vote(graph, ensemble, rows):
 def _classifier_proba(graph, model, rows):
     """Return the probabilities of a student that is no network, in float32."""
     student, n_classes = model.student_, len(model.classes_)
-    register_booster(student)
     inputs = [graph.declared(rows, FloatTensorType([None, None]))]
     types = {
         "student_label": Int64TensorType([None]),

@@ -1,3 +1,4 @@
+import importlib
 import subprocess
 import sys
 
@@ -13,7 +14,6 @@ from sklearn.ensemble import (
 )
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -37,6 +37,7 @@ from tests.nets import (
 
 onnxruntime = pytest.importorskip("onnxruntime")
 skl2onnx = pytest.importorskip("skl2onnx")
+shape_calculator = pytest.importorskip("skl2onnx.common.shape_calculator")
 protobuf = pytest.importorskip("google.protobuf")
 
 
@@ -184,28 +185,30 @@ def test_student_is_a_histogram_booster(three):
     assert_same(estimator, to_onnx(estimator), X)
 
 
-BOOSTERS = {
-    "lightgbm": ("LGBMClassifier", {"verbose": -1}),
-    "xgboost": ("XGBClassifier", {}),
-}
-
-
-@pytest.fixture(params=BOOSTERS)
-def booster(request):
-    """An unfitted booster of another package, which onnxmltools has a converter for."""
+@pytest.mark.parametrize(
+    ("package", "kind", "converter"),
+    [
+        ("lightgbm", "LGBMClassifier", "LightGbm.convert_lightgbm"),
+        ("xgboost", "XGBClassifier", "XGBoost.convert_xgboost"),
+    ],
+)
+def test_student_with_a_converter_of_another_package(
+    two, three, package, kind, converter
+):
     pytest.importorskip("onnxmltools")
-    name, params = BOOSTERS[request.param]
-    kind = getattr(pytest.importorskip(request.param), name)
-    return kind(n_estimators=5, n_jobs=1, **params)
-
-
-def test_student_is_a_booster_of_another_package(two, three, booster):
+    kind = getattr(pytest.importorskip(package), kind)
+    module, name = converter.split(".")
+    module = f"onnxmltools.convert.{package}.operator_converters.{module}"
+    skl2onnx.update_registered_converter(
+        kind,
+        f"tests.{kind.__name__}",
+        shape_calculator.calculate_linear_classifier_output_shapes,
+        getattr(importlib.import_module(module), name),
+        options={"nocl": [True, False], "zipmap": [True, False]},
+    )
     for X, y in (two, three):
-        estimator = with_student(booster).fit(X, y)
-        assert_same(estimator, to_onnx(estimator), X)
-        assert_same(estimator, to_onnx(estimator.compact()), X)
-    estimator.set_params(student=make_pipeline(SimpleImputer(), booster)).fit(X, y)
-    assert_same(estimator, to_onnx(estimator), X)
+        estimator = with_student(kind(n_estimators=5, n_jobs=1)).fit(X, y)
+        assert_same(estimator, to_onnx(estimator, opset={"": 15, "ai.onnx.ml": 3}), X)
 
 
 def test_student_that_knows_fewer_classes(three):
@@ -364,13 +367,6 @@ def test_table(of_table):
     assert_same(of_table, to_onnx(of_table.compact(), X[X.columns[::-1]]), X, feed)
 
 
-def test_table_of_a_booster(booster):
-    X, y = table()
-    teacher = make_pipeline(TablePreprocessor(), forest())
-    estimator = DistilledClassifier(teacher, student=booster, preprocessor="auto")
-    assert_same(estimator.fit(X, y), to_onnx(estimator, X), X, as_tensors(X))
-
-
 def test_table_with_what_fit_has_not_seen(of_table):
     X = table()[0].assign(colour="violet", new=True, code="17", rooms=-5)
     assert_same(of_table, to_onnx(of_table, table()[0]), X, as_tensors(X))
@@ -512,16 +508,6 @@ def test_without_the_packages(fitted, monkeypatch, package):
     message = rf"{package} is not installed: pip install 'skdistill\[onnx\]'"
     with pytest.raises(ImportError, match=message):
         to_onnx(fitted)
-
-
-def test_without_onnxmltools(two, monkeypatch):
-    kind = type("LGBMClassifier", (LogisticRegression,), {"__module__": "lightgbm.own"})
-    estimator = with_student(kind()).fit(*two)
-    monkeypatch.setattr("skl2onnx.supported_converters", list)
-    converters = "onnxmltools.convert.lightgbm.operator_converters.LightGbm"
-    monkeypatch.setitem(sys.modules, converters, None)
-    with pytest.raises(ImportError, match=r"needs onnxmltools .* a LGBMClassifier"):
-        to_onnx(estimator)
 
 
 def test_nothing_loads_onnx_before():
