@@ -1,13 +1,14 @@
 // What a model file says of the columns of a table, for `readModel` of model_reader.js:
 //   const model = readModel(buffer, tableRow);
 //   model.predictProba({ size: 3.5, colour: "red" }); // or an array of the values
-const isMissing = (value) => value === null || value === undefined || Number.isNaN(value);
+const isMissing = (value) => value === null || Number.isNaN(value);
+const ISO = /^(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:\d\d)?)?$/;
 const numberOf = (value, kind) => {
   let number = value;
-  // As in Python, a time without a zone is UTC, and a space as good as a T.
+  // As in Python, a time without a zone is UTC, and a space is as good as a T.
   if (kind === "date" && typeof value === "string") {
-    const time = value.replace(/ (?=\d)/, "T");
-    number = new Date(time + (/T\d(?!.*(Z|[+-]\d\d:?\d\d)$)/.test(time) ? "Z" : ""));
+    const [, day, time = "00:00", zone = "Z"] = value.match(ISO) ?? [];
+    number = new Date(`${day}T${time}${zone}`);
   }
   if (number instanceof Date) number /= 86400000;
   else if (kind === "date") number = NaN;
@@ -20,9 +21,10 @@ const textOf = (value, kind) => {
   if (kind === "boolean") return { 0: "False", 1: "True" }[numberOf(value, kind)] ?? null;
   return typeof value === "boolean" ? (value ? "True" : "False") : String(value);
 };
-function tableRow(values, { columns, scaling_in_first_layer: isScaling }) {
+function tableRow(values, { columns, feature_names: names, scaling_in_first_layer: isScaling }) {
   const scaled = [], indicators = [], encoded = [];
   columns.forEach((c, j) => {
+    if (values[j] === undefined) throw new Error(`The row lacks ${names?.[j] ?? j}.`);
     if (c.kind === "category" || c.kind === "boolean") {
       const place = (c.categories ?? []).indexOf(textOf(values[j], c.kind));
       (c.categories ?? []).forEach((_, k) => encoded.push(+(k === place)));

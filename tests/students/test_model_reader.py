@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.students.small import quick
@@ -56,11 +57,25 @@ def test_numbers(blobs, tmp_path, dtype):
     found = np.array(in_node(path, rows))
     np.testing.assert_allclose(found, again.predict_proba(X), rtol=0, atol=1e-6)
     assert in_node(path, rows, "predict") == again.predict(X).tolist()
-    assert in_node(path, [[1, 2], ["a", 0, 0, 0], [None, 0, 0, 0]]) == [
+    bad = [["1", 0, 0, 0], [None, 0, 0, 0], [1e39, 0, 0, 0], [[1], 0, 0, 0]]
+    assert in_node(path, [[1, 2], *bad]) == [
         "The model takes 4 features. Got 2.",
-        "The model takes numbers. Got a,0,0,0.",
-        "The model takes numbers. Got ,0,0,0.",
+        *(f"Not all finite: {json.dumps(row, separators=(',', ':'))}." for row in bad),
     ]
+
+
+def test_named_features(blobs, tmp_path):
+    X, y = blobs
+    table = pd.DataFrame(X, columns=[*"pqrs"])
+    small = quick().fit(table, y).compact()
+    path = tmp_path / "model"
+    small.save(path)
+    row = table.to_dict("records")[0]
+    backwards = dict(reversed(row.items()))
+    (found,) = in_node(path, [backwards])
+    np.testing.assert_allclose(found, small.predict_proba(table[:1])[0], atol=1e-6)
+    del row["q"]
+    assert in_node(path, [row])[0].startswith("Not all finite: [")
 
 
 def test_scaling_in_the_first_layer(blobs, tmp_path):
@@ -91,14 +106,16 @@ def test_tables(mixed, tmp_path):
     np.testing.assert_allclose(
         in_node(path, rows, tables=True), expected, rtol=0, atol=1e-6
     )
-    bad = {"moment": "soon", "day": 3, "size": "7", "flag": "yes"}
+    bad = {"moment": "May 5, 2024", "day": 3, "size": "7", "flag": "yes"}
     wrong = [{**rows[2], name: value} for name, value in bad.items()]
     assert in_node(path, wrong, tables=True) == [
-        "soon is no date",
+        "May 5, 2024 is no date",
         "3 is no date",
         "7 is no number",
         "yes is no boolean",
     ]
+    del rows[2]["size"]
+    assert in_node(path, rows[2:3], tables=True) == ["The row lacks size."]
 
 
 def test_tables_need_the_second_file(blobs, tmp_path):
