@@ -13,8 +13,8 @@ class Service(BaseHTTPRequestHandler):
             body = self.rfile.read(max(0, int(self.headers["Content-Length"] or 0)))
             proba = model.predict_proba(json.loads(body)).tolist()
             status, answer = 200, {"classes": model.classes_.tolist(), "proba": proba}
-        except (ValueError, TypeError, RecursionError) as error:  # in what was asked
-            status, answer = 400, {"error": str(error)}
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            status, answer = 400, {"error": str(error)}  # what was asked is wrong
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.end_headers()

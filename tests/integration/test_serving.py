@@ -97,8 +97,9 @@ def test_it_says_what_is_wrong_with_a_row(rows, message, served):
         (b"\xff", {}),
         (b"{}", {"Content-Length": "two"}),
         (b"{}", {"Content-Length": "-1"}),
+        (b"{}", {"Content-Length": "9" * 20}),
     ],
-    ids=["nested", "digits", "text", "bytes", "length", "negative"],
+    ids=["nested", "digits", "text", "bytes", "length", "negative", "huge"],
 )
 def test_it_answers_what_is_no_row(body, headers, served):
     _, address = served
