@@ -17,7 +17,7 @@ from skorch import NeuralNet
 from skdistill._sklearn import _routing_enabled
 from skdistill._softmax import soften
 from skdistill._students.network import NETWORK_PARAMETERS
-from skdistill._validation import refuse_overridden, seeded_clone
+from skdistill._validation import ends_in, refuse_overridden, seeded_clone
 
 
 def is_classifier_student(student):
@@ -44,12 +44,29 @@ def check_classifier_student(student):
             "takes sample_weight: these weights are its soft targets. Got "
             f"{type(last).__name__}, whose fit does not."
         )
-    if hasattr(last, "cv"):
+    reason = _what_splits(last)
+    if reason is not None:
         raise ValueError(
-            "The 'student' parameter must not cross-validate inside: it is fitted on a "
-            "copy of each row per class, which would be on both sides of its splits. "
-            f"Got {type(last).__name__}; search over student__... from outside instead."
+            "The 'student' parameter must not cross-validate or hold out rows inside: "
+            "it is fitted on a copy of each row per class, which would be on both "
+            f"sides. Got {type(last).__name__} with {reason}. Search over student__... "
+            "from outside instead."
         )
+
+
+def _what_splits(model):
+    """Return the parameter by which a model splits its rows, or None."""
+    if hasattr(model, "cv"):
+        return f"cv={model.cv!r}"
+    params = model.get_params()
+    for name, value in params.items():
+        if value is True and name.endswith(("probability", "early_stopping")):
+            return f"{name}=True"
+    # With `early_stopping`, this counts for nothing else.
+    name = "n_iter_no_change"
+    if "early_stopping" in params or params.get(name) is None:
+        return None
+    return f"{name}={params[name]}"
 
 
 def check_parameters(estimator):
@@ -80,6 +97,7 @@ def train_classifier(estimator, X, y, values, seed):
         Of every `random_state` of the student that is None.
     """
     student = seeded_clone(estimator.student, random_state=seed, seed=seed)
+    student.set_params(**_without_automatic_stopping(student))
     rows, columns, weight = weighted_copies(y, alpha=estimator.alpha, **values)
     # Linear models lose digits if they compute in float32.
     X = X[rows].astype(np.float64)
@@ -87,6 +105,17 @@ def train_classifier(estimator, X, y, values, seed):
     for name in ("n_iter_", "loss_curve_"):
         vars(estimator).pop(name, None)  # of a network, in a fit before
     estimator.student_ = student
+
+
+def _without_automatic_stopping(student):
+    """Return the parameters of a student that keep it from holding out rows."""
+    return {
+        name: False
+        for name, value in student.get_params().items()
+        if ends_in(name, "early_stopping")
+        and isinstance(value, str)
+        and value == "auto"
+    }
 
 
 def weighted_copies(y, *, alpha, teacher_logits=None, sample_weight=None):

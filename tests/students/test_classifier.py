@@ -8,8 +8,11 @@ import pytest
 import sklearn
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import make_classification
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
+    BaggingClassifier,
+    GradientBoostingClassifier,
     HistGradientBoostingClassifier,
     RandomForestClassifier,
 )
@@ -24,6 +27,7 @@ from sklearn.linear_model import (
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -364,8 +368,24 @@ class Unfittable(DummyClassifier):
         (DecisionTreeClassifier, r"not a class. .* write DecisionTreeClassifier\(\)"),
         (FrozenEstimator(LogisticRegression()), "to be fitted. Got FrozenEst"),
         (GridSearchCV(LogisticRegression(), {"C": [1.0]}), "takes sample_weight"),
-        (LogisticRegressionCV(), "not cross-validate inside"),
-        (CalibratedClassifierCV(LogisticRegression()), "not cross-validate inside"),
+        (
+            LogisticRegressionCV(),
+            "not cross-validate .*CV with cv=",
+        ),
+        (CalibratedClassifierCV(LogisticRegression()), "not cross-validate"),
+        (
+            HistGradientBoostingClassifier(early_stopping=True),
+            "hold out rows .* with early_stopping=True",
+        ),
+        (
+            make_pipeline(StandardScaler(), MLPClassifier(early_stopping=True)),
+            "hold out rows .* MLPClassifier with early_stopping=True",
+        ),
+        (
+            BaggingClassifier(SGDClassifier(loss="log_loss", early_stopping=True)),
+            "hold out rows .* with estimator__early_stopping=True",
+        ),
+        (GradientBoostingClassifier(n_iter_no_change=3), "with n_iter_no_change=3"),
     ],
 )
 def test_a_student_that_cannot_learn_is_refused_before_the_teacher(
@@ -374,6 +394,26 @@ def test_a_student_that_cannot_learn_is_refused_before_the_teacher(
     model = tree_model(Unfittable(), student)
     with pytest.raises(ValueError, match=f"The 'student' parameter .*{message}"):
         model.fit(*binary)
+
+
+def test_svms_that_cross_validate_are_refused(binary):
+    # scikit-learn is about to remove the parameter.
+    student = SVC()
+    if "probability" not in student.get_params():
+        pytest.skip("nothing to refuse")
+    model = tree_model(Unfittable(), student.set_params(probability=True))
+    with pytest.raises(ValueError, match="hold out rows .* SVC with probability=True"):
+        model.fit(*binary)
+
+
+def test_no_booster_holds_out_rows_by_itself():
+    X, y = make_classification(10_100, n_features=4, random_state=0)
+    student = HistGradientBoostingClassifier(max_iter=2, random_state=0)
+    alone = clone(student).fit(X, y)
+    assert alone.do_early_stopping_
+    model = tree_model(DecisionTreeClassifier(), student).fit(X, y)
+    assert not model.student_.do_early_stopping_
+    assert student.early_stopping == "auto"
 
 
 @pytest.mark.parametrize(
