@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 
 from skdistill._pickling import VersionedPickleMixin
+from skdistill._validation import ends_in
 
 
 class EncodedTeacher(
@@ -50,15 +51,33 @@ class EncodedTeacher(
         y : array-like of shape (n_samples,)
             The labels.
         **fit_params : dict
-            What else its `fit` is to get.
+            What else its `fit` is to get. The labels of an `eval_set` become indices
+            as well.
 
         Returns
         -------
         self : EncodedTeacher
+
+        Raises
+        ------
+        ValueError
+            If an `eval_set` has a label that `y` lacks.
         """
         self.classes_, index = np.unique(y, return_inverse=True)
+        for name, value in fit_params.items():
+            if ends_in(name, "eval_set") and value is not None:
+                fit_params[name] = [(X, self._index_of(y)) for X, y in value]
         self.estimator_ = clone(self.estimator).fit(X, index, **fit_params)
         return self
+
+    def _index_of(self, y):
+        unknown = np.setdiff1d(y, self.classes_)
+        if len(unknown):
+            raise ValueError(
+                "The labels of 'eval_set' must be among those that the teacher is "
+                f"fitted on, {self.classes_.tolist()}. Got {unknown.tolist()}."
+            )
+        return np.searchsorted(self.classes_, y)
 
     def predict_proba(self, X):
         """Return the probabilities, columns in the order of `classes_`.

@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import VotingClassifier
 from sklearn.frozen import FrozenEstimator
@@ -40,6 +41,22 @@ def test_labels_of_any_kind(table):
     assert model.teacher_.estimator_.classes_.tolist() == [0, 1, 2]
     same = small_distilled(booster()).fit(X, index)
     np.testing.assert_array_equal(model.predict_proba(X), same.predict_proba(X))
+
+
+def test_rows_for_early_stopping_have_the_labels_too(table):
+    X, y, index = table
+    early = booster(early_stopping_rounds=2)
+    shifted = np.roll(np.arange(len(y)), 7)
+    given = [(X, y[shifted])]
+    model = small_distilled(early).fit(X, y, eval_set=given, verbose=False)
+    same = [(X, index[shifted])]
+    alone = clone(early).fit(X, index, eval_set=same, verbose=False)
+    assert model.teacher_.best_score == alone.best_score
+    assert model.teacher_.best_iteration == alone.best_iteration
+    assert given[0][1].dtype == y.dtype
+    wrong = [(X, np.full(len(y), y.dtype.type(77)))]
+    with pytest.raises(ValueError, match=r"The labels of 'eval_set' must be among"):
+        small_distilled(early).fit(X, y, eval_set=wrong, verbose=False)
 
 
 def test_indices_need_no_code(blobs):
