@@ -80,7 +80,10 @@ def check_teaching(options):
     if not (temperature is None or 0 < temperature < math.inf):
         raise InputError("--temperature must be > 0 and finite")
     if not (alpha is None or 0 < alpha <= 1):
-        raise InputError("--alpha must be > 0 (the baseline) and <= 1")
+        raise InputError(
+            f"--alpha must be > 0 and <= 1, not {alpha:g}; the baseline, which has 0, "
+            "is trained as well"
+        )
 
 
 def experiment_options(arguments):

@@ -146,7 +146,7 @@ def test_rare_classes_are_an_error_or_merged(folder, capsys):
     ("arguments", "message"),
     [
         (["--seed", "-1"], "--seed must be >= 0"),
-        (["--alpha", "2"], "--alpha must be > 0 .* and <= 1"),
+        (["--alpha", "2"], "--alpha must be > 0 and <= 1, not 2; the baseline, which"),
         (["--rare-classes", "hide"], "invalid choice: 'hide'"),
         (["--drop", "pet"], "--drop pet: no such column beside the target in"),
         (["--teacher", "oracle"], "cannot read the --teacher oracle: .* it is one of"),

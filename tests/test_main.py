@@ -303,8 +303,8 @@ def the_error(code, capsys):
         ),
         (["--temperature", "0"], "--temperature must be > 0 and finite"),
         (["--temperature", "nan"], "--temperature must be > 0 and finite"),
-        (["--alpha", "0"], "--alpha must be > 0 .* and <= 1"),
-        (["--alpha", "1.5"], "--alpha must be > 0 .* and <= 1"),
+        (["--alpha", "0"], "--alpha must be > 0 and <= 1, not 0; the baseline, which"),
+        (["--alpha", "1.5"], "--alpha must be > 0 and <= 1, not 1.5;"),
         (["--colour"], "unrecognized arguments: --colour"),
     ],
 )
