@@ -285,11 +285,26 @@ def test_the_name_of_the_output_tells_its_compression(suffix, folder, tmp_path):
         assert file.read() == (tmp_path / "plain.csv").read_text()
 
 
-def test_other_compression_is_an_error(folder, tmp_path, capsys):
-    for given in ({"output": tmp_path / "scores.csv.zst"}, {"rows": "rows.csv.zip"}):
-        error = the_error(predict(folder, **given), capsys)
-        assert "may be compressed as .gz, .bz2, .xz, not as .z" in error
+def test_other_compression_is_an_error(folder, capsys):
+    error = the_error(predict(folder, rows="rows.csv.zip"), capsys)
+    assert "may be compressed as .gz, .bz2, .xz, not as .zip" in error
+
+
+@pytest.mark.parametrize(
+    "name", ["x.xlsx", "x.json", "x.txt", "x.XLSX", "x.csv.zst", "x.parquet.gz"]
+)
+def test_an_output_that_is_no_table_by_its_name_is_an_error(
+    name, folder, tmp_path, capsys
+):
+    given = {"rows": "none.csv", "model": "none", "output": tmp_path / name}
+    error = the_error(predict(folder, **given), capsys)
+    assert f"--output {tmp_path / name}: its name must end in .csv, .csv.gz, " in error
     assert [*tmp_path.iterdir()] == []
+
+
+def test_an_output_without_an_ending_is_csv(folder, tmp_path):
+    assert predict(folder, output=tmp_path / "scores") == 0
+    assert (tmp_path / "scores").read_text().startswith("prediction,")
 
 
 def test_a_link_is_followed_and_no_name_is_guessed(folder, tmp_path, monkeypatch):

@@ -6,6 +6,11 @@ from pathlib import Path
 
 from skdistill._files import replacing
 from skdistill._inspection.errors import InputError
+from skdistill._inspection.tables import is_parquet
+
+COMPRESSED = (".gz", ".bz2", ".xz")
+TABLES = ".csv, .csv.gz, .csv.bz2, .csv.xz, .parquet or .pq"
+"""How the name of a table that is written may end."""
 
 
 def check_output(path, option, *inputs):
@@ -27,6 +32,18 @@ def check_output(path, option, *inputs):
     folder = Path(os.path.realpath(path)).parent
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"{option} {path}: cannot write to the folder {folder}")
+
+
+def check_table_name(path, option):
+    """Raise if the name of a table to be written says that it is no CSV or Parquet.
+
+    One that says nothing, without an ending, is that of a CSV file.
+    """
+    stem, suffix = os.path.splitext(path)
+    if suffix.lower() in COMPRESSED:
+        suffix = os.path.splitext(stem)[1]
+    if not is_parquet(path) and suffix.lower() not in ("", ".csv"):
+        raise InputError(f"{option} {path}: its name must end in {TABLES}")
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import pandas as pd
 from tqdm import tqdm
 
-from skdistill._command.files import check_output, written
+from skdistill._command.files import check_output, check_table_name, written
 from skdistill._command.models import expected_of, load_model
 from skdistill._command.rows import RowsFile
 from skdistill._inspection.errors import InputError
@@ -42,8 +42,8 @@ def predict_file(
         If anything is wrong with a file. Nothing is written then.
     """
     check_output(output, "--output", data, model_path)
-    for path in (data, output):
-        opener_of(path)  # raises for what it does not know
+    opener_of(data)  # raises for what it does not know
+    check_table_name(output, "--output")
     model = load_model(model_path, trust_pickle=trust_pickle)
     copied = [*dict.fromkeys(copied)]
     out_names = [LABEL, *map(PROBABILITY.format, model.classes_.tolist())]
