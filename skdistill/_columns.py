@@ -22,10 +22,12 @@ _KINDS = {
 
 
 def as_pandas_or_array(X):
-    """Return polars as pandas, and a list of rows as an array."""
+    """Return polars and pyarrow as pandas, and a list of rows as an array."""
     if hasattr(X, "get_columns"):
         # By itself, polars would need pyarrow for this.
         return pd.DataFrame({c.name: c.to_numpy() for c in X.get_columns()})
+    if hasattr(X, "column_names") and hasattr(X, "to_pandas"):
+        return X.to_pandas()
     if isinstance(X, pd.DataFrame) or hasattr(X, "dtype"):
         return X
     values = np.asarray(X)

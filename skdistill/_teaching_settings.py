@@ -1,5 +1,6 @@
 """Which teacher an estimator has, and what its parameters say of its teaching."""
 
+import inspect
 import os
 import warnings
 from collections.abc import Iterator
@@ -82,6 +83,12 @@ def divided_metadata(estimator, fit_params):
 def check_teaching(estimator, soft_targets=None):
     """Raise if the teacher of `estimator` cannot teach as its parameters say."""
     check_teacher(estimator.teacher)
+    if inspect.isclass(estimator.transfer):
+        name = estimator.transfer.__name__
+        raise ValueError(
+            "The 'transfer' parameter must be rows, or an instance of what makes them, "
+            f"not a class. Got {name}; write {name}()."
+        )
     if isinstance(estimator.target_cv, Iterator):
         raise ValueError(
             "The 'target_cv' parameter must be folds that can be read more than once. "

@@ -8,9 +8,10 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
-from skdistill import MixupTransfer
+from skdistill import MixupTransfer, SwapTransfer, TablePreprocessor
 from skdistill._further import is_generator, with_made
 from tests.nets import small_distilled, small_search
 from tests.test_search import assert_same_results, grid_search
@@ -118,6 +119,21 @@ def test_the_teacher_gets_columns_in_the_order_of_x(binary, unlabelled, asked, m
     assert {tuple(table.columns) for table in asked} == {tuple(names)}
 
 
+@pytest.mark.parametrize("kind", ["polars", "pyarrow"])
+def test_rows_made_of_a_table_keep_the_names_of_its_columns(binary, asked, kind):
+    package = pytest.importorskip(kind)
+    X, y = binary
+    columns = dict(zip("abcdef", X.T, strict=True)) | {"text": ["u", "v"] * 40}
+    table = package.DataFrame(columns) if kind == "polars" else package.table(columns)
+    make = make_pipeline(TablePreprocessor(), AskedTeacher())
+    model = small_distilled(make, preprocessor="auto", transfer=SwapTransfer())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(table, y)
+    assert list(SwapTransfer().sample(table)) == [*columns]
+
+
 def test_what_has_rows_is_no_generator(unlabelled):
     # A DataFrame has a method `sample`, which draws some of its rows.
     assert not is_generator(pd.DataFrame(unlabelled))
@@ -157,6 +173,11 @@ def test_rows_are_for_no_soft_targets(binary, unlabelled, no_training):
     model = small_distilled(transfer=unlabelled)
     with pytest.raises(ValueError, match="'transfer' .* None .* Got a ndarray"):
         model.fit(*binary, soft_targets=np.full((80, 2), 0.5))
+
+
+def test_a_class_in_place_of_an_instance_is_refused(binary, no_training):
+    with pytest.raises(ValueError, match=r"'transfer' .* write MixupTransfer\(\)\."):
+        small_distilled(transfer=MixupTransfer).fit(*binary)
 
 
 def test_cloned_with_a_copy_of_the_rows(unlabelled):

@@ -4,6 +4,7 @@ import pickle
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from joblib import parallel_config
@@ -29,6 +30,7 @@ from sklearn.model_selection import (
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.class_weight import compute_sample_weight
 
 from skdistill import EnsembleTeacher
@@ -688,6 +690,23 @@ def test_a_teacher_that_needs_all_rows_is_told_what_to_do(binary):
     with pytest.raises(ValueError, match="with the 64 of 80 rows .* calibrate=False"):
         model.fit(*binary)
     model.set_params(calibrate=False).fit(*binary)
+
+
+def test_what_fails_on_all_rows_is_no_fault_of_a_fold(binary):
+    X, y = binary
+    with pytest.raises(ValueError, match="'n_estimators' .* Got -1") as caught:
+        calibrating(RandomForestClassifier(n_estimators=-1)).fit(X, y)
+    assert type(caught.value) is InvalidParameterError
+    table = pd.DataFrame(X).assign(text=["u", "v"] * 40).rename(columns=str)
+    message = r"gets the rows as they are: could not convert .*TablePreprocessor\(\)"
+    with pytest.raises(ValueError, match=message):
+        calibrating(RandomForestClassifier(), preprocessor="auto").fit(table, y)
+
+
+@pytest.mark.parametrize("make", [small_distilled, small_search])
+def test_a_class_is_no_teacher(binary, make):
+    with pytest.raises(ValueError, match=r"'teacher' .* write LogisticRegression\(\)"):
+        make(LogisticRegression).fit(*binary)
 
 
 def test_a_student_is_no_calibrated_teacher(binary):

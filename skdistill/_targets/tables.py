@@ -7,6 +7,8 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
 from sklearn.utils import check_array
 
+from skdistill._columns import as_pandas_or_array
+
 FLOATS = (np.float64, np.float32, np.float16)
 
 
@@ -55,7 +57,9 @@ def table_of(X, *, all_coded=False):
     """Return an array or a DataFrame as a `Table`, or raise.
 
     Cells that are no numbers get codes; those of a DataFrame all do with `all_coded`.
+    One of polars or pyarrow is one of pandas from here on.
     """
+    X = as_pandas_or_array(X)
     frame, dtype = X, None
     if not isinstance(X, pd.DataFrame):
         X = X if hasattr(X, "dtype") else np.asarray(X)

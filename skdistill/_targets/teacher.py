@@ -7,6 +7,7 @@ from pickle import PicklingError
 
 import sklearn
 import torch
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import StackingClassifier
 from sklearn.frozen import FrozenEstimator
@@ -59,6 +60,11 @@ class PredictsProba(HasMethods):
 
 def check_teacher(teacher):
     """Raise if `teacher` cannot be given labels and a seed."""
+    if inspect.isclass(teacher):
+        raise ValueError(
+            "The 'teacher' parameter must be an instance of a classifier, not a class. "
+            f"Got {teacher.__name__}; write {teacher.__name__}()."
+        )
     if isinstance(teacher, NeuralNet):
         raise ValueError(
             "The 'teacher' parameter must not be a bare skorch net, such as "
@@ -213,16 +219,34 @@ def taught(teacher, X, y, fit_params, classes, folds=(), n_jobs=None):
     """
     out_of_fold = None
     if folds:
-        out_of_fold = out_of_fold_logits(
-            teacher, X, y, fit_params, classes, folds, n_jobs
-        )
-    teacher = fitted_teacher(teacher, X, y, fit_params)
+        try:
+            out_of_fold = out_of_fold_logits(
+                teacher, X, y, fit_params, classes, folds, n_jobs
+            )
+        except ValueError:
+            # What fails on all rows as well is no fault of a fold.
+            _fitted_on_all(clone(teacher), X, y, fit_params)
+            raise
+    teacher = _fitted_on_all(teacher, X, y, fit_params)
     logits = teacher_logits(teacher, X, classes)
     if out_of_fold is None:
         (logits,) = without_zeros(logits)
     else:
         logits, out_of_fold = without_zeros(logits, out_of_fold)
     return teacher, logits, out_of_fold
+
+
+def _fitted_on_all(teacher, X, y, fit_params):
+    try:
+        return fitted_teacher(teacher, X, y, fit_params)
+    except ValueError as error:
+        if "could not convert string" not in str(error):
+            raise
+        name = type(teacher).__name__
+        raise ValueError(
+            f"The teacher {name} gets the rows as they are: {error}. Use "
+            f"make_pipeline(TablePreprocessor(), {name}(...)) to make numbers of them."
+        ) from error
 
 
 def taught_once(memory, given, random_state, target_cv, teacher, *data, n_jobs=None):
