@@ -6,6 +6,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from skdistill._inspection.outcome import (
+    IN_PART,
+    NO_HELP,
+    NOT_SHOWN,
+    NOTHING,
+    outcome,
+)
+
 MODELS = {
     "baseline": "hard-label baseline",
     "distilled": "distilled student",
@@ -19,6 +27,16 @@ PERCENT = "{:.2f} ± {:.2f}"
 METRICS = {"accuracy %": PERCENT, "log-loss": "{:.3f} ± {:.3f}", "agreement %": PERCENT}
 
 ACCURACY, LOG_LOSS = 0, 1
+
+OTHER_OPTIONS = "try another --teacher, --temperature or --alpha"
+MORE = "more test rows, or several seeds, tell more"
+ADVICE = {
+    IN_PART: OTHER_OPTIONS,
+    NO_HELP: OTHER_OPTIONS,
+    NOT_SHOWN: MORE,
+    NOTHING: MORE,
+}
+"""What to try, by what distillation came to."""
 
 Estimate = namedtuple("Estimate", "mean half cov df")
 
@@ -148,15 +166,16 @@ def verdict(repeats, overlap=0.0):
         f"{more},",
         f"and its log-loss is {lower}.",
     ]
-    if max(accuracy, loss) <= 0:
-        lines.append(
-            "Distillation did not help here: try another --teacher, --temperature or "
-            "--alpha."
-        )
-    elif loss < 0:
+    differences = gain_and_gap(repeats, overlap, LOG_LOSS)
+    (_, gap), (_, half) = differences[:2]
+    kept = recovery(differences)
+    came_to = outcome(loss, int(gap > half) - int(gap < -half), kept, accuracy)
+    if loss < 0 < accuracy:
         lines.append(
             "Its probabilities are worse: try a lower --temperature or --alpha."
         )
+    elif came_to in ADVICE:
+        lines.append(f"{came_to}: {ADVICE[came_to]}.")
     for name in OTHERS:
         if name in repeats[0].names and _signs(repeats, name, overlap)[1] < 0:
             theirs, ours = (

@@ -3,9 +3,17 @@
 from typing import NamedTuple
 
 from skdistill._inspection.intervals import ScoreMeans
+from skdistill._inspection.outcome import (
+    HELPED,
+    IN_PART,
+    NO_HELP,
+    NOT_SHOWN,
+    NOTHING,
+    outcome,
+)
 
-NO_HELP = "Distillation did not help here"
-NOT_SHOWN = "Distillation is not shown to help here"
+KINDS = {HELPED: "good", NO_HELP: "bad"}
+"""Of what distillation came to; all else is "open"."""
 WORSE_TEACHER = "The teacher itself is worse than the baseline."
 STRONGER_TEACHER = "Ship the baseline, or find a stronger teacher."
 SMALL_EDGE = "The teacher's own edge is too small to say how much of it that is."
@@ -95,48 +103,59 @@ def _on_distillation(case):
         return Verdict("open", text, (PASS_BASELINE,))
     gain = means.difference("log_loss", "baseline", "student")
     gap = means.difference("log_loss", "baseline", "teacher")
-    if gain.sign > 0:
-        return _helped(case)
-    if gain.sign < 0 or gap.sign > 0:
-        return _did_not_help(case, gain, gap)
-    return _cannot_be_told(case, gap)
+    accuracy = means.difference("accuracy", "student", "baseline")
+    came_to = outcome(gain.sign, gap.sign, means.recovery("log_loss"), accuracy.sign)
+    if came_to in (HELPED, IN_PART):
+        return _helped(case, came_to, gap)
+    if came_to == NOTHING:
+        return _cannot_be_told(case, gap)
+    return _did_not_help(case, came_to, gain, gap)
 
 
 def _by_gain_alone(case, text):
     gain = case.means.difference("log_loss", "baseline", "student")
-    text = f"{text} The student's log-loss is {_compared(case, 'log_loss')}."
-    if gain.sign == 0:
+    accuracy = case.means.difference("accuracy", "student", "baseline")
+    came_to = outcome(gain.sign, 0, None, accuracy.sign)
+    text = (
+        f"{text} The student's log-loss is {_compared(case, 'log_loss')}. Its accuracy "
+        f"is {_compared(case, 'accuracy')}."
+    )
+    if came_to == NOTHING:
         return Verdict("open", text, (MORE_ROWS,))
     if not case.is_taught:
         return Verdict("open", text)
-    if gain.sign > 0:
+    if came_to == HELPED:
         return Verdict("good", text)
-    return Verdict("bad", f"{NO_HELP}. {text}", (BETTER_STUDENT,))
+    return Verdict(KINDS.get(came_to, "open"), f"{came_to}. {text}", (BETTER_STUDENT,))
 
 
-def _helped(case):
+def _helped(case, came_to, gap):
+    text = f"{_what_it_keeps(case, gap)} {_on_accuracy(case)}"
+    if came_to == HELPED:
+        return Verdict("good", text)
+    advice = _on_teacher(case) if gap.sign < 0 else BETTER_STUDENT
+    return Verdict("open", f"{came_to}. {text}", (advice,))
+
+
+def _what_it_keeps(case, gap):
     kept = case.means.recovery("log_loss")
     if kept is None:
-        text = (
+        return (
             f"The student's log-loss is {_compared(case, 'log_loss')}{_at(case.costs)}."
+            f" {WORSE_TEACHER if gap.sign < 0 else SMALL_EDGE}"
         )
-        gap = case.means.difference("log_loss", "baseline", "teacher")
-        text += f" {WORSE_TEACHER if gap.sign < 0 else SMALL_EDGE}"
-    else:
-        verb = "keeps" if kept.value <= 1 else "goes beyond the teacher: it has"
-        text = (
-            f"The student {verb} {percent(kept)} of the teacher's edge in "
-            f"log-loss{_at(case.costs)}."
-        )
-    return Verdict("good", f"{text} {_on_accuracy(case)}")
+    verb = "keeps" if kept.value <= 1 else "goes beyond the teacher: it has"
+    return (
+        f"The student {verb} {percent(kept)} of the teacher's edge in "
+        f"log-loss{_at(case.costs)}."
+    )
 
 
-def _did_not_help(case, gain, gap):
+def _did_not_help(case, came_to, gain, gap):
     kept = case.means.recovery("log_loss")
+    text = f"{came_to}: the student's log-loss is {_compared(case, 'log_loss')}."
     # It may have most of the edge, on too few rows to tell.
-    may_have = gain.sign == 0 and kept is not None and kept.high > 0.5
-    start, kind = (NOT_SHOWN, "open") if may_have else (NO_HELP, "bad")
-    text = f"{start}: the student's log-loss is {_compared(case, 'log_loss')}."
+    may_have = came_to == NOT_SHOWN
     advice = (MORE_ROWS, BETTER_STUDENT) if may_have else (BETTER_STUDENT,)
     if gap.sign > 0:
         # A negative share reads as if something were left of the edge.
@@ -148,6 +167,7 @@ def _did_not_help(case, gain, gap):
     else:
         text += " Nor is the teacher measurably better than the baseline."
         advice = (STRONGER_TEACHER,)
+    kind = KINDS.get(came_to, "open")
     return Verdict(kind, f"{text} {_on_accuracy(case)}", advice)
 
 

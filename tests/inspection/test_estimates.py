@@ -152,15 +152,37 @@ def repeats_with(**shifts):
             (5, -0.2),
             "its log-loss is higher.\nIts probabilities are worse: try a lower --temp",
         ),
-        ((0, 0), "log-loss is about the same.\nDistillation did not help here: try"),
+        (
+            (0, 0),
+            "log-loss is about the same.\nNo difference in log-loss is measurable",
+        ),
         (
             (-5, -0.2),
             "is less accurate,\nand its log-loss is higher.\nDistillation did",
+        ),
+        (
+            (-5, 0.2),
+            "is less accurate,\nand its log-loss is lower.\nDistillation helps only in",
         ),
     ],
 )
 def test_the_verdict_speaks_of_accuracy_and_of_log_loss(baseline, words):
     assert words in "\n".join(estimates.verdict(repeats_with(baseline=baseline)))
+
+
+@pytest.mark.parametrize(
+    ("gain", "words"),
+    [
+        (0.3, None),
+        (0.05, "Distillation helps only in part here: try another --teacher"),
+        (0, "Distillation did not help here: try another --teacher"),
+    ],
+)
+def test_the_verdict_counts_how_much_of_the_edge_is_kept(gain, words):
+    repeats = repeats_with(baseline=(5, 0.4), distilled=(0, 0.4 - gain))
+    lines = estimates.verdict(repeats)
+    assert len(lines) == (2 if words is None else 3)
+    assert words is None or lines[2].startswith(words)
 
 
 def test_the_verdict_names_what_else_has_a_lower_log_loss():

@@ -22,9 +22,13 @@ def found(
     costs=COSTS,
     is_taught=True,
     is_own=True,
+    less_accurate=0.0,
     **log_losses,
 ):
-    """Return the verdict on models with these log-losses, and accuracies that fit."""
+    """Return the verdict on models with these log-losses, and accuracies that fit.
+
+    The student's is less by `less_accurate`.
+    """
     rng = np.random.default_rng(0)
     rows = {}
     for name, loss in log_losses.items():
@@ -33,6 +37,7 @@ def found(
         rows[name][ROW_SCORES.index("log_loss")] += loss
         rows[name][ROW_SCORES.index("accuracy")] += 1 - loss
         rows[name][ROW_SCORES.index("agreement")] += 0.9
+    rows["student"][ROW_SCORES.index("accuracy")] -= less_accurate
     means = ScoreMeans(rows, ROW_SCORES)
     return verdict(Case(means, costs, reason, is_taught, is_own))
 
@@ -66,6 +71,30 @@ def test_a_student_that_gains_where_the_gap_is_noise():
     assert verdict.kind == "good"
     assert "The teacher itself is worse than the baseline." in verdict.text
     assert "own edge" not in verdict.text
+
+
+def test_a_gain_of_less_than_half_of_the_edge_is_a_part():
+    verdict = found(teacher=0.2, student=0.45, baseline=0.5, less_accurate=0.1)
+    assert verdict.kind == "open"
+    assert verdict.text.startswith(
+        "Distillation helps only in part here. The student keeps 20 %"
+    )
+    assert "The student's accuracy is lower than that of the same" in verdict.text
+    assert "hidden_layer_sizes" in str(verdict)
+    verdict = found(teacher=0.2, student=0.45, baseline=0.5)
+    assert verdict.kind == "open"
+    assert found(teacher=0.2, student=0.352, baseline=0.5).kind == "good"
+
+
+@pytest.mark.parametrize("teacher", [0.2, 0.5, 0.8, None])
+def test_a_gain_that_costs_accuracy_is_a_part(teacher):
+    losses = {"student": 0.25, "baseline": 0.5, "less_accurate": 0.3}
+    losses |= {"reason": "it has left"} if teacher is None else {"teacher": teacher}
+    verdict = found(**losses)
+    assert verdict.kind == "open"
+    assert verdict.text.startswith("Distillation helps only in part here. The")
+    assert "accuracy is lower than that of the same student" in verdict.text
+    assert verdict.advice
 
 
 def test_a_student_that_gains_nothing_of_a_real_edge():
