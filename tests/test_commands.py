@@ -134,6 +134,46 @@ def test_distill_says_what_it_did_and_what_the_model_is_worth(
     assert scored["n_test"] == 23
 
 
+def labelled(folder, labels, name="table.csv"):
+    table = dirty_table()[["income", "code"]]
+    table["status"] = (labels * N_ROWS)[:N_ROWS]
+    table.to_csv(folder / name, index=False)
+
+
+@pytest.mark.parametrize(
+    ("labels", "notes"),
+    [
+        (["yes", "yes", "no"], ["class of 'status': 'yes': 80, 'no': 40."]),
+        ([1, 1, 0], ["class of 'status': 1: 80, 0: 40."]),
+        (
+            ["yes", "no", "NA", "yes"],
+            [
+                "class of 'status': 'yes': 60, 'no': 30, 'NA': 30.",
+                "Note: learned as a class, but maybe a mark for a missing value: 'NA'.",
+                "leave 'status' empty in these rows of the file",
+            ],
+        ),
+        (["a", "a", "a", "?", " none"], ["Note: ", "missing value: '?', ' none'. If"]),
+        (
+            ["yes", "no", "Yes", "no "],
+            ["Note: ", "case differ: 'yes' and 'Yes'; 'no' and 'no '. If so, write"],
+        ),
+        ([*map(str, range(12))], ["class of 'status': 0: 10, ", ", and 2 more class"]),
+    ],
+)
+def test_the_classes_are_counted_and_those_in_doubt_named(
+    labels, notes, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr("skdistill._command.distilling.table_splits", lambda *_: 1 / 0)
+    labelled(tmp_path, labels)
+    with pytest.raises(ZeroDivisionError):
+        distill(tmp_path)
+    out = " ".join(capsys.readouterr().out.split())
+    assert out.count("Note: ") == sum("Note: " in note for note in notes)
+    for note in notes:
+        assert note in out
+
+
 def test_rare_classes_are_an_error_or_merged(folder, capsys):
     error = the_error(distill(folder), capsys)
     assert "class 'moved' of the target has 1 of 119 rows" in error

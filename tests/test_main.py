@@ -197,6 +197,11 @@ def test_a_table_of_all_kinds_of_columns(table, tmp_path, capsys):
 
     out = capsys.readouterr().out
     assert "Dropped 2 of 150 rows, which have no 'kind'." in out
+    counts = table["kind"].value_counts()
+    for label in ("good", "bad"):
+        assert re.search(
+            rf"Rows of each class of 'kind': .*'{label}': {counts[label]}\b", out
+        )
     assert "Default settings: 119 training rows, 29 test rows" in out
     assert re.search(r"colour +text, 2 values +one-hot, 3 columns, \d+ missing\n", out)
     assert re.search(r"empty +numbers +left out: no value\n", out)

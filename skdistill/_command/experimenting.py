@@ -5,6 +5,7 @@ import tempfile
 import joblib
 import numpy as np
 
+from skdistill._command.labels import notes_on_labels
 from skdistill._command.reporting import report_on, save_page
 from skdistill._command.screen import wrapped
 from skdistill._inspection import experiment
@@ -40,7 +41,7 @@ def read_table(options, max_rows):
     X, y, note = with_rare_classes(
         X, y, options.rare_classes, max_rows=max_rows, target=options.target
     )
-    notes.append(note)
+    notes += [note, *notes_on_labels(y, options.target)]
     for option, names in (("--drop", options.drop), ("--keep", options.keep)):
         for name in names:
             if name not in X.columns:
