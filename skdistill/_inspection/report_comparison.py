@@ -40,7 +40,8 @@ class Comparison(NamedTuple):
 
     `proba` has an array for each fit of a model. `models` are the first fits, as they
     are shipped. `is_taught` says whether the student learned from more than labels,
-    `is_own` whether the baseline is that student without its teacher.
+    `is_own` whether the baseline is that student without its teacher, and
+    `how_to_calibrate` what makes it learn from calibrated probabilities, if it did not.
     """
 
     X: object
@@ -51,6 +52,7 @@ class Comparison(NamedTuple):
     why_no_teacher: str | None
     is_taught: bool
     is_own: bool
+    how_to_calibrate: str | None
 
     @classmethod
     def of(cls, model, X, y, X_train, y_train, baseline, reference):
@@ -78,7 +80,17 @@ class Comparison(NamedTuple):
         is_own = isinstance(baseline, str) or all(
             map(is_without_teacher, baselines, parts)
         )
-        return cls(X, y, classes, models, proba, why_no_teacher, is_taught, is_own)
+        return cls(
+            X,
+            y,
+            classes,
+            models,
+            proba,
+            why_no_teacher,
+            is_taught,
+            is_own,
+            parts[0].how_to_calibrate,
+        )
 
     def measured(self, timing):
         """Return what a `DistillationReport` is made of."""
@@ -96,7 +108,14 @@ class Comparison(NamedTuple):
                 first["student"], first["teacher"], self.y, self.classes
             )
         found = verdict(
-            Case(means, taken, self.why_no_teacher, self.is_taught, self.is_own)
+            Case(
+                means,
+                taken,
+                self.why_no_teacher,
+                self.is_taught,
+                self.is_own,
+                self.how_to_calibrate,
+            )
         )
         about = {
             "n_rows": len(self.y),

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, column_or_1d, gen_batches
@@ -15,6 +16,8 @@ from skdistill._search import DistilledClassifierCV
 from skdistill._sklearn import BaseSearchCV
 from skdistill._targets.asked import AskedModel
 from skdistill._targets.logits import align_proba
+from skdistill._targets.out_of_fold import innermost
+from skdistill._teaching_settings import chosen_teacher
 
 TEACHERLESS = {
     "alpha": 0,
@@ -66,6 +69,17 @@ class Parts(NamedTuple):
         if self.student.alpha == 0:
             return "this student was trained on the labels alone (alpha=0)"
         return "the student learned from soft_targets, or its teacher was taken off"
+
+    @property
+    def how_to_calibrate(self):
+        """What makes the student learn from calibrated logits, or None if it did."""
+        model, is_frozen = innermost(chosen_teacher(self.student))
+        model = model.model if isinstance(model, AskedModel) else model
+        if isinstance(model, CalibratedClassifierCV) or getattr(model, "calibrate", 0):
+            return None
+        if is_frozen:
+            return "wrap it in a CalibratedClassifierCV"
+        return None if self.student.calibrate else "use calibrate='auto'"
 
 
 def parts_of(model, name="model"):

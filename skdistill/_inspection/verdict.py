@@ -17,9 +17,13 @@ KINDS = {HELPED: "good", NO_HELP: "bad"}
 WORSE_TEACHER = "The teacher itself is worse than the baseline."
 STRONGER_TEACHER = "Ship the baseline, or find a stronger teacher."
 SMALL_EDGE = "The teacher's own edge is too small to say how much of it that is."
+UNSURE_TEACHER = (
+    "The teacher's own probabilities, too sure or unsure, are worse than the "
+    "baseline's; the student learned from calibrated ones."
+)
 CALIBRATE = (
     "The teacher is not measurably less accurate than the baseline, but too sure or "
-    "unsure of itself: use calibrate='auto', or wrap it in a CalibratedClassifierCV."
+    "unsure of itself: {}."
 )
 MORE_ROWS = "More test rows, or several fitted models, tell more."
 BETTER_STUDENT = (
@@ -59,6 +63,9 @@ class Case(NamedTuple):
         Whether the student learned from more than labels.
     is_own : bool
         Whether the baseline is the student itself without its teacher.
+    how_to_calibrate : str or None
+        What makes the student learn from calibrated probabilities, or None where it
+        did.
     """
 
     means: ScoreMeans
@@ -66,6 +73,7 @@ class Case(NamedTuple):
     why_no_teacher: str | None = None
     is_taught: bool = True
     is_own: bool = True
+    how_to_calibrate: str | None = None
 
 
 def verdict(case):
@@ -142,7 +150,7 @@ def _what_it_keeps(case, gap):
     if kept is None:
         return (
             f"The student's log-loss is {_compared(case, 'log_loss')}{_at(case.costs)}."
-            f" {WORSE_TEACHER if gap.sign < 0 else SMALL_EDGE}"
+            f" {_worse_teacher(case) if gap.sign < 0 else SMALL_EDGE}"
         )
     verb = "keeps" if kept.value <= 1 else "goes beyond the teacher: it has"
     return (
@@ -162,7 +170,7 @@ def _did_not_help(case, came_to, gain, gap):
         if kept is not None and gain.value >= 0:
             text += f" Of the teacher's edge it has {percent(kept)}."
     elif gap.sign < 0:
-        text += f" {WORSE_TEACHER}"
+        text += f" {_worse_teacher(case)}"
         advice = (_on_teacher(case),)
     else:
         text += " Nor is the teacher measurably better than the baseline."
@@ -174,8 +182,8 @@ def _did_not_help(case, came_to, gain, gap):
 def _cannot_be_told(case, gap):
     if gap.sign < 0:
         text = f"The student's log-loss is {_compared(case, 'log_loss')}."
-        text += f" {WORSE_TEACHER}"
-        advice = _on_teacher(case)
+        text += f" {_worse_teacher(case)}"
+        advice = MORE_ROWS if _is_only_unsure(case) else _on_teacher(case)
     else:
         names = "baseline", "student", "teacher"
         values = [number(case.means.score("log_loss", name).value) for name in names]
@@ -187,10 +195,25 @@ def _cannot_be_told(case, gap):
     return Verdict("open", f"{text} {_on_accuracy(case)}", (advice,))
 
 
+def _is_less_accurate(case):
+    return case.means.difference("accuracy", "teacher", "baseline").sign < 0
+
+
+def _is_only_unsure(case):
+    """Tell whether what is worse of the teacher is not what the student learned."""
+    return case.how_to_calibrate is None and not _is_less_accurate(case)
+
+
+def _worse_teacher(case):
+    """Return what is said of a teacher that is worse than the baseline."""
+    return UNSURE_TEACHER if _is_only_unsure(case) else WORSE_TEACHER
+
+
 def _on_teacher(case):
-    """Return what to do about a teacher that is worse than the baseline."""
-    accuracy = case.means.difference("accuracy", "teacher", "baseline")
-    return CALIBRATE if accuracy.sign >= 0 else STRONGER_TEACHER
+    """Return what to do about such a teacher."""
+    if case.how_to_calibrate is None or _is_less_accurate(case):
+        return STRONGER_TEACHER
+    return CALIBRATE.format(case.how_to_calibrate)
 
 
 def _on_accuracy(case):

@@ -23,11 +23,14 @@ def found(
     is_taught=True,
     is_own=True,
     less_accurate=0.0,
+    unsure=False,
+    how_to_calibrate=None,
     **log_losses,
 ):
     """Return the verdict on models with these log-losses, and accuracies that fit.
 
-    The student's is less by `less_accurate`.
+    The student's is less by `less_accurate`. The teacher's is the baseline's where it
+    is `unsure`.
     """
     rng = np.random.default_rng(0)
     rows = {}
@@ -37,9 +40,12 @@ def found(
         rows[name][ROW_SCORES.index("log_loss")] += loss
         rows[name][ROW_SCORES.index("accuracy")] += 1 - loss
         rows[name][ROW_SCORES.index("agreement")] += 0.9
-    rows["student"][ROW_SCORES.index("accuracy")] -= less_accurate
+    accuracy = ROW_SCORES.index("accuracy")
+    rows["student"][accuracy] -= less_accurate
+    if unsure:
+        rows["teacher"][accuracy] = rows["baseline"][accuracy]
     means = ScoreMeans(rows, ROW_SCORES)
-    return verdict(Case(means, costs, reason, is_taught, is_own))
+    return verdict(Case(means, costs, reason, is_taught, is_own, how_to_calibrate))
 
 
 def test_a_student_that_keeps_most_of_the_edge():
@@ -154,6 +160,38 @@ def test_a_teacher_worse_than_the_baseline():
     assert verdict.kind == "open"
     assert "The teacher itself is worse than the baseline" in verdict.text
     assert "did not help" not in verdict.text
+
+
+@pytest.mark.parametrize(
+    ("student", "advice"),
+    [
+        (0.3, None),
+        (0.5, "More test rows"),
+        (0.6, "Ship the baseline, or find a strong"),
+    ],
+)
+def test_a_teacher_that_was_calibrated_for_the_student(student, advice):
+    verdict = found(teacher=0.8, student=student, baseline=0.5, unsure=True)
+    assert (
+        "The teacher's own probabilities, too sure or unsure, are worse than the "
+        "baseline's; the student learned from calibrated ones."
+    ) in verdict.text
+    assert "CalibratedClassifierCV" not in str(verdict)
+    assert "calibrate=" not in str(verdict)
+    assert verdict.advice == () if advice is None else advice in str(verdict)
+
+
+@pytest.mark.parametrize("student", [0.5, 0.6])
+def test_a_teacher_that_was_not_calibrated_for_the_student(student):
+    verdict = found(
+        teacher=0.8,
+        student=student,
+        baseline=0.5,
+        unsure=True,
+        how_to_calibrate="wrap it",
+    )
+    assert "The teacher itself is worse than the baseline" in verdict.text
+    assert str(verdict).endswith("but too sure or unsure of itself: wrap it.")
 
 
 @pytest.mark.parametrize("student", [0.3, 0.5, 0.6])
