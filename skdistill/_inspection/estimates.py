@@ -13,6 +13,7 @@ from skdistill._inspection.outcome import (
     NOTHING,
     outcome,
 )
+from skdistill._inspection.shares import share_of_fits
 
 MODELS = {
     "baseline": "hard-label baseline",
@@ -26,7 +27,7 @@ OTHERS = {"linear": "LogisticRegression", "boosting": "HistGradientBoosting"}
 PERCENT = "{:.2f} ± {:.2f}"
 METRICS = {"accuracy %": PERCENT, "log-loss": "{:.3f} ± {:.3f}", "agreement %": PERCENT}
 
-ACCURACY, LOG_LOSS = 0, 1
+ACCURACY, LOG_LOSS, AGREEMENT = 0, 1, 2
 
 OTHER_OPTIONS = "try another --teacher, --temperature or --alpha"
 MORE = "more test rows, or several seeds, tell more"
@@ -100,9 +101,27 @@ def recovery_text(differences):
 
 
 def model_scores(repeats, overlap=0.0, names=None):
-    """Return an estimate of the scores for each of the models."""
-    names = repeats[0].names if names is None else names
-    return [estimate([r.scores[name] for r in repeats], overlap) for name in names]
+    """Return an estimate of the scores for each of the models.
+
+    Of accuracy and agreement, `half` is half of Wilson's interval.
+    """
+    found = []
+    for name in repeats[0].names if names is None else names:
+        rows = [repeat.scores[name] for repeat in repeats]
+        # That a teacher agrees with itself is no estimate.
+        shares = (ACCURACY,) if name == "ensemble" else (ACCURACY, AGREEMENT)
+        n_rows = rows[0].shape[-1]
+        found.append(_with_shares(estimate(rows, overlap), shares, n_rows))
+    return found
+
+
+def _with_shares(found, places, n_rows):
+    half = found.half.copy()
+    for place in places:
+        share, variance = found.mean[place] / 100, found.cov[place, place] / 100**2
+        low, high = share_of_fits(share, variance, found.df[place], n_rows)
+        half[place] = 100 * (high - low) / 2
+    return found._replace(half=half)
 
 
 def report(repeats, overlap, unit):

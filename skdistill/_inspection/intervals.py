@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skdistill._inspection.estimates import estimate, recovery
+from skdistill._inspection.shares import SHARES, share_of_fits, wilson
 
 N_RESAMPLES = 2000
 MAX_UNITS = 10_000
@@ -90,7 +91,7 @@ class ScoreMeans:
 
     With one fit of each, intervals are the bootstrap's over test rows. With several,
     they are t-intervals over fits and rows, and Fieller's of ratios: a few fits are
-    too few to resample.
+    too few to resample. Those of shares of rows, such as an accuracy, are Wilson's.
 
     Parameters
     ----------
@@ -115,7 +116,16 @@ class ScoreMeans:
 
     def score(self, name, model):
         """Return the mean of a score of a model."""
-        return self._measured(name, self._factors(model))
+        factors = self._factors(model)
+        # That a teacher agrees with itself is no estimate.
+        if name not in SHARES or (name, model) == ("agreement", "teacher"):
+            return self._measured(name, factors)
+        rows = self._combined(self.names.index(name), factors)
+        share, n_rows = rows.mean(), rows.shape[1]
+        if self.n_fits == 1:
+            return Measured(share, *wilson(share, n_rows))
+        found = estimate([rows[np.newaxis]])
+        return Measured(share, *share_of_fits(share, *found.cov[0], *found.df, n_rows))
 
     def difference(self, name, model, other):
         """Return by how much the mean of one model is above that of another."""

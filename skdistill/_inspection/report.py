@@ -140,13 +140,16 @@ class DistillationReport:
 
         Intervals are from 2,000 bootstrap samples of the test rows, the same for all
         models; for several fits they are t-intervals over rows and fits, and Fieller's
-        of a recovery. They say nothing of another training set. `sample_weight` that
-        the model was fitted with is not passed to the baseline of "auto".
+        of a recovery. Those of an accuracy and an agreement are Wilson's [2]_. They say
+        nothing of another training set. `sample_weight` that the model was fitted with
+        is not passed to the baseline of "auto".
 
         References
         ----------
         .. [1] C. Guo, G. Pleiss, Y. Sun, K. Weinberger, "On Calibration of Modern
            Neural Networks", ICML 2017, arXiv:1706.04599.
+        .. [2] E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical
+           Inference", Journal of the American Statistical Association 22, 1927.
         """
         # Here, because torch takes seconds, which a saved report does not need.
         from skdistill._inspection.report_comparison import Comparison
