@@ -30,7 +30,8 @@ function tableRow(values, { columns, feature_names: names, scaling_in_first_laye
       (c.categories ?? []).forEach((_, k) => encoded.push(+(k === place)));
       if (c.other) encoded.push(+(place < 0));
     } else if (c.kind !== "empty") {
-      const number = isMissing(values[j]) ? c.fill : numberOf(values[j], c.kind);
+      let number = isMissing(values[j]) ? c.fill : numberOf(values[j], c.kind);
+      if ("low" in c) number = Math.min(Math.max(number, c.low), c.high);
       if (isScaling) scaled.push(number);
       else if ("mean" in c) scaled.push((number - c.mean) / c.scale);
       if (c.indicator) indicators.push(+isMissing(values[j]));

@@ -31,6 +31,9 @@ It rounds by up to 6e-8 of a value. At this offset that is 6e-5 standard deviati
 which no network can tell apart; at 1e6 it is 0.06 of one.
 """
 
+FAR = 10
+"""Interquartile ranges beyond the quartiles up to which a number is taken as it is."""
+
 LARGEST_SIZE = 1e30
 """Scale and median up to which float32 holds a column, and the inverse of a scale."""
 
@@ -41,10 +44,11 @@ class TablePreprocessor(
     """Make numbers of a table, each column in the way of its kind.
 
     Numbers are scaled to mean 0 and variance 1, behind the median for what is missing.
-    A column with missing values in `fit` has an indicator of them as well. Dates and
-    durations are numbers of days. Text, categories and booleans are one-hot encoded;
-    missing is one more category, and rare categories share a column with each other
-    and with those that `fit` has not seen.
+    A column with missing values in `fit` has an indicator of them as well. One with
+    values far from all others, such as -999 where nothing was measured, is clipped
+    before. Dates and durations are numbers of days. Text, categories and booleans are
+    one-hot encoded; missing is one more category, and rare categories share a column
+    with each other and with those that `fit` has not seen.
 
     Left out are columns that are constant or all missing and, with one warning for all
     of them, columns in which every category is rare, such as names and identifiers.
@@ -67,6 +71,10 @@ class TablePreprocessor(
     medians_ : ndarray of shape (n_features,), dtype float64
         The median of each column, in days for dates (since 1970) and durations. NaN
         for columns of other kinds, and without any value.
+    limits_ : ndarray of shape (2, n_features), dtype float64
+        What each column is clipped to: 10 interquartile ranges below the lower quartile
+        and above the upper one where `fit` saw values beyond, and half of the values
+        are not all the same. Infinite for the others.
     scaler_ : StandardScaler or None
         Scales what is left of the numbers; None if nothing is.
     encoder_ : OneHotEncoder or None
@@ -270,9 +278,11 @@ class TablePreprocessor(
         return numbers, texts
 
     def _filled(self, numbers):
-        """Return the columns to scale, with medians for what is missing."""
+        """Return the columns to scale, clipped, with medians for what is missing."""
         numbers, medians = numbers[:, self._scaled], self.medians_[self._scaled]
-        return np.where(np.isnan(numbers), medians, numbers)
+        filled = np.where(np.isnan(numbers), medians, numbers)
+        limits = self.limits_[:, self._scaled]
+        return filled.clip(*limits) if np.isfinite(limits).any() else filled
 
     def _fit_numbers(self, numbers):
         # Of a column that is all missing, they are NaN.
@@ -280,8 +290,12 @@ class TablePreprocessor(
         known = ~np.isnan(lowest)
         self._scaled = np.flatnonzero(lowest < highest)
         self._gappy = np.flatnonzero(known & np.isnan(numbers).any(axis=0))
-        self.medians_ = np.full(numbers.shape[1], np.nan)
-        self.medians_[known] = np.nanmedian(numbers[:, known], axis=0)
+        quartiles = np.full((3, numbers.shape[1]), np.nan)
+        if known.any():
+            percentiles = [25, 50, 75]
+            quartiles[:, known] = np.nanpercentile(numbers[:, known], percentiles, 0)
+        self.medians_ = quartiles[1]
+        self.limits_ = _limits(quartiles, lowest, highest)
         self.scaler_ = None
         if len(self._scaled):
             self.scaler_ = StandardScaler().fit(self._filled(numbers))
@@ -317,7 +331,7 @@ class TablePreprocessor(
 def linear_part(preprocessor):
     """Return what a fitted preprocessor does to plain numbers, if it is linear.
 
-    With it, a network's first layer can take over the scaling.
+    With it, a network's first layer can take over the scaling. What clips is not.
 
     Parameters
     ----------
@@ -336,7 +350,8 @@ def linear_part(preprocessor):
         check_is_fitted(preprocessor)
         scaler, scaled = preprocessor.scaler_, preprocessor._scaled
         has_holes = np.isnan(preprocessor.medians_).any() or len(preprocessor._gappy)
-        if {*preprocessor.kinds_} != {"number"} or has_holes:
+        clips = np.isfinite(preprocessor.limits_).any()
+        if {*preprocessor.kinds_} != {"number"} or has_holes or clips:
             return None
     elif type(preprocessor) is StandardScaler:
         check_is_fitted(preprocessor)
@@ -355,6 +370,16 @@ def linear_part(preprocessor):
     weight = np.zeros((len(scaled), preprocessor.n_features_in_))
     weight[np.arange(len(scaled)), scaled] = 1 / scale
     return weight, -mean / scale
+
+
+def _limits(quartiles, lowest, highest):
+    """Return what columns are to be clipped to, from below and from above."""
+    lower, _, upper = quartiles
+    with np.errstate(over="ignore"):
+        far = FAR * (upper - lower)
+        limits = np.stack([lower - far, upper + far])
+    is_clipped = (far > 0) & ((lowest < limits[0]) | (highest > limits[1]))
+    return np.where(is_clipped, limits, [[-np.inf], [np.inf]])
 
 
 def _stacked(texts, columns):

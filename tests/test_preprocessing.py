@@ -16,7 +16,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import StandardScaler
 
 from skdistill import TablePreprocessor
-from skdistill._preprocessing import linear_part
+from skdistill._preprocessing import FAR, linear_part
 
 N = 40
 # What a value, a missing one and a greater one become.
@@ -107,6 +107,37 @@ def test_a_number_missing_only_in_transform_becomes_the_median():
     out = preprocessor.transform(pd.DataFrame({"x": [np.nan, 2.0]}))
     assert names(preprocessor) == ["x"]
     assert out[0] == out[1]
+
+
+@pytest.mark.parametrize("far", [-999.0, 1e6])
+def test_what_is_far_from_all_others_is_clipped(far):
+    values = np.append(np.linspace(0, 1, 101), [np.nan, 2.0, far])
+    table = pd.DataFrame({"x": values, "as it is": np.linspace(0, 1, 104) ** 3})
+    preprocessor = TablePreprocessor().fit(table)
+    assert preprocessor.limits_[:, 1].tolist() == [-np.inf, np.inf]
+    lower, upper = np.nanpercentile(values, [25, 75])
+    limits = lower - FAR * (upper - lower), upper + FAR * (upper - lower)
+    np.testing.assert_allclose(preprocessor.limits_[:, 0], limits)
+    assert preprocessor.medians_[0] == np.nanmedian(values)
+    clipped = np.nan_to_num(values, nan=np.nanmedian(values)).clip(*limits)
+    out = preprocessor.transform(table)[:, 0]
+    np.testing.assert_allclose(out, (clipped - clipped.mean()) / clipped.std())
+    new = preprocessor.transform(table.assign(x=2 * far))[:, 0]
+    np.testing.assert_allclose(new, out[-1])
+
+
+def test_of_a_number_that_most_rows_have_nothing_is_far():
+    values = np.array([0.0] * 90 + [5e9] * 10)
+    preprocessor = fitted_on(values)
+    assert np.isinf(preprocessor.limits_).all()
+    assert np.unique(preprocessor.transform(pd.DataFrame({"x": values}))).size == 2
+
+
+def test_dates_that_are_far_are_clipped():
+    days = pd.Series(pd.date_range("2020-01-01", periods=60))
+    days[0] = pd.Timestamp("1900-01-01")
+    out = TablePreprocessor().fit_transform(pd.DataFrame({"x": days}))
+    assert np.ptp(out[1:]) > 1
 
 
 def test_large_offsets_keep_their_differences():
@@ -641,8 +672,12 @@ def test_the_linear_part_of_a_dataframe_of_numbers(numbers):
         lambda frame: frame.assign(a=frame["a"].where(frame["a"] > 3)),
         lambda frame: frame.assign(empty=np.nan),
         lambda frame: frame.assign(a=frame["a"] + 1e5),
+        lambda frame: frame.assign(a=frame["a"].where(frame.index > 0, -999)),
     ],
-    ids=["text", "constant text", "boolean", "date", "missing", "empty", "offset"],
+    ids=[
+        *["text", "constant text", "boolean", "date"],
+        *["missing", "empty", "offset", "far"],
+    ],
 )
 def test_what_has_no_linear_part(change, numbers):
     frame = change(pd.DataFrame(numbers, columns=list("abcd")))

@@ -42,6 +42,7 @@ class CompactPreprocessor:
         kind : {"number", "date", "duration", "category", "boolean", "empty"}
         fill : float, of numbers
             Stands for what is missing; dates are days since 1970, durations days.
+        low, high : float, of numbers that are clipped, behind `fill`
         mean, scale : float, of numbers that are used
         indicator : True, of numbers that have an indicator of what is missing
         categories : list of str or None, of categories that are used
@@ -69,6 +70,9 @@ class CompactPreprocessor:
         for column, median in zip(columns, preprocessor.medians_, strict=True):
             if not np.isnan(median):
                 column["fill"] = float(median)
+        for column, (low, high) in zip(columns, preprocessor.limits_.T, strict=True):
+            if np.isfinite(low):
+                column |= {"low": float(low), "high": float(high)}
         scaler = preprocessor.scaler_
         if scaler is not None:
             of_scaled = zip(
@@ -126,6 +130,8 @@ class CompactPreprocessor:
                 missing = np.isnan(numbers)
                 if "mean" in column:
                     numbers = np.where(missing, column["fill"], numbers)
+                    if "low" in column:
+                        numbers = numbers.clip(column["low"], column["high"])
                     scaled.append((numbers - column["mean"]) / column["scale"])
                 if "indicator" in column:
                     indicators.append(missing.astype(np.float64))

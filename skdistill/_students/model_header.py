@@ -191,7 +191,10 @@ def set_from_header(model, header, n_bytes):
     )
     if is_scaling:
         check(
-            all(c["kind"] == "number" and "fill" in c for c in columns),
+            all(
+                c["kind"] == "number" and "fill" in c and "low" not in c
+                for c in columns
+            ),
             "the first layer scales numbers only",
         )
         return n_features
@@ -242,12 +245,13 @@ def _n_made_of(column):
         "a column of unknown kind",
     )
     check({*column} <= _KEYS_OF[kind], "a column has what does not fit its kind")
-    numbers = [column[key] for key in ("fill", "mean", "scale") if key in column]
+    numbers = [column[key] for key in _NUMBERS if key in column]
     check(all(map(is_finite, numbers)), "a column's number is none")
     if kind in TO_NUMBER:
         is_scaled, has_indicator = "mean" in column, "indicator" in column
         check(column.get("indicator", True) is True, "an indicator is not true")
         check("scale" in column if is_scaled else "scale" not in column, _LACKS)
+        check(("low" in column) == ("high" in column), _LACKS)
         if is_scaled:
             check("fill" in column and column["scale"] > 0, _LACKS)
         return is_scaled + has_indicator
@@ -275,8 +279,9 @@ _FIELDS = {
     "scaling_in_first_layer",
     "provenance",
 }
+_NUMBERS = "fill", "low", "high", "mean", "scale"
 _KEYS_OF = {
-    **{kind: {"kind", "fill", "mean", "scale", "indicator"} for kind in TO_NUMBER},
+    **{kind: {"kind", *_NUMBERS, "indicator"} for kind in TO_NUMBER},
     **{kind: {"kind", "categories", "other"} for kind in TO_TEXT},
     "empty": {"kind"},
 }

@@ -46,13 +46,16 @@ def add_table(graph, inputs, table):
     gappy = [j for j, column in enumerate(columns) if "indicator" in column]
     parts = []
 
-    def of_scaled(key):
-        return graph.constant(np.array([columns[j][key] for j in scaled]))
+    def of_scaled(key, default=None):
+        return graph.constant(np.array([columns[j].get(key, default) for j in scaled]))
 
     if scaled:
         numbers = values.numbers(scaled)
         missing = graph.add("IsNaN", numbers)
         filled = graph.add("Where", missing, of_scaled("fill"), numbers)
+        if any("low" in columns[j] for j in scaled):
+            filled = graph.add("Max", filled, of_scaled("low", -np.inf))
+            filled = graph.add("Min", filled, of_scaled("high", np.inf))
         centred = graph.add("Sub", filled, of_scaled("mean"))
         parts.append(graph.add("Div", centred, of_scaled("scale")))
     if gappy:

@@ -30,4 +30,7 @@ def mixed():
     X["grade"] = pd.Categorical(X["grade"])
     X.loc[5:7, "count"] = pd.NA
     X.loc[9, "moment"] = pd.NaT
+    # What is clipped.
+    X.loc[11, "size"] = -1e6
+    X.loc[12, "moment"] = pd.Timestamp("1900-01-01")
     return X, np.where((colour == "red") | (size > 1040), "yes", "no")

@@ -334,6 +334,7 @@ def table(n_rows=120):
     X.loc[::5, "colour"] = None
     X.loc[::7, "the size"] = np.nan
     X.loc[::9, "day"] = pd.NaT
+    X.loc[10, "the size"] = -999.0
     y = ((X["the size"].fillna(1000) > 1000) ^ (X["colour"] == "red")).astype(int)
     return X, y.to_numpy()
 
