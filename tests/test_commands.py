@@ -519,6 +519,110 @@ def test_each_command_has_help(command, capsys):
     assert f"python -m skdistill {command}" in capsys.readouterr().out
 
 
+# --- Decimal commas -----------------------------------------------------------------
+
+
+def with_commas(numbers, digits=3):
+    return [f"{number:.{digits}f}".replace(".", ",") for number in numbers]
+
+
+@pytest.fixture
+def weighed(tmp_path, monkeypatch):
+    """A folder with a table of weights such as 0,125, and the weights."""
+    monkeypatch.setattr("skdistill._training.budget.MAX_EPOCHS", 20)
+    weights = np.random.default_rng(0).gamma(2, 1, N_ROWS).round(3)
+    labels = np.where(weights > 1.5, "heavy", "light")
+    table = pd.DataFrame({"kg": with_commas(weights), "status": labels})
+    table["kg"] = table["kg"].where(table.index % 10 > 0, "?")
+    table.to_csv(tmp_path / "table.csv", sep=";", index=False)
+    return tmp_path, weights
+
+
+@pytest.mark.parametrize("command", ["distill", "experiment"])
+def test_numbers_with_a_decimal_comma_are_read_as_in_training(
+    command, weighed, monkeypatch, capsys
+):
+    folder, _ = weighed
+    if command == "distill":
+        assert distill(folder, "--teacher", "forest") == 0
+        models = ["model.safetensors"]
+    else:
+        monkeypatch.setattr("skdistill._inspection.costs.SECONDS", 0.01)
+        given = ["--data", str(folder / "table.csv"), "--target", "status"]
+        given += ["--teacher", "forest", "--seeds", "0", "--students", "2"]
+        assert cli.main([*given, "--output-dir", str(folder)]) == 0
+        models = ["student.safetensors", "student.joblib"]
+    out = capsys.readouterr().out
+    assert re.search(r"kg +numbers, a decimal comma +scaled, 12 missing\n", out)
+    small = CompactClassifier.load(folder / models[0])
+    expected = small.predict_proba(pd.DataFrame({"kg": [1.25, 2, 1250, np.nan, 0.5]}))
+    # Nothing in the file or in a chunk tells that the first is no thousand.
+    for name, sep in (("semicolons.csv", ";"), ("commas.csv", ",")):
+        rows = pd.DataFrame({"kg": ["1,250", "2,000", "1.250,0", "?", "0.5"], "x": 0})
+        rows.to_csv(folder / name, sep=sep, index=False)
+        for model in models:
+            arguments = ["--chunk-size", "1", "--trust-pickle"]
+            assert predict(folder, *arguments, rows=name, model=folder / model) == 0
+            scores = pd.read_csv(folder / "scores.csv").iloc[:, 1:]
+            np.testing.assert_allclose(scores, expected, atol=1e-5)
+
+
+def test_a_comma_that_may_be_of_thousands_is_read_as_before_and_said_so(
+    weighed, capsys
+):
+    folder, weights = weighed
+    table = pd.read_csv(folder / "table.csv", sep=";")
+    table["kg"] = with_commas(weights + 1)
+    table.to_csv(folder / "table.csv", sep=";", index=False)
+    assert distill(folder, "--teacher", "forest") == 0
+    line = r"kg +numbers, decimal comma\? +scaled, (\d),(\d{3}) as \1\2\n"
+    assert re.search(line, capsys.readouterr().out)
+    pd.DataFrame({"kg": ["0,950"]}).to_csv(folder / "rows.csv", index=False)
+    assert predict(folder) == 0
+    small = CompactClassifier.load(folder / "model.safetensors")
+    np.testing.assert_allclose(
+        pd.read_csv(folder / "scores.csv").iloc[:, 1:],
+        small.predict_proba(pd.DataFrame({"kg": [950.0]})),
+        atol=1e-6,
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "sep", "line"),
+    [
+        (["41,5", "38", "-7,25"], ";", "numbers, a decimal comma +scaled"),
+        (["1.234,5", "999,125"], "\t", "numbers, a decimal comma +scaled"),
+        (["41,5", "38", "7,25"], ",", r"numbers, decimal comma\? +one-hot, 3 columns"),
+        (["1,234", "5"], ",", r"numbers, decimal comma\? +scaled, 1,234 as 1234"),
+        (["41,5", "38.2"], ";", "text, 2 values +one-hot"),
+        (["1,2,3", "41,5"], ";", "text, 2 values +one-hot"),
+        (["1,234,567", "1,234"], ";", "numbers as text +scaled"),
+        (["$1,200", "$41"], ";", r"numbers as text \(\$\) +scaled"),
+    ],
+)
+def test_what_is_a_number_with_a_decimal_comma(
+    values, sep, line, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr("skdistill._command.distilling.table_splits", lambda *_: 1 / 0)
+    table = pd.DataFrame({"kg": values * 20, "status": ["a", "b"] * 10 * len(values)})
+    table.to_csv(tmp_path / "table.csv", sep=sep, index=False)
+    with pytest.raises(ZeroDivisionError):
+        distill(tmp_path)
+    assert re.search(rf"^kg +{line}", capsys.readouterr().out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("noted", ["[", "{}", 3, None, "[" * 10**5, '[["kg"]]'])
+def test_what_else_is_noted_as_decimal_commas_is_ignored(noted, weighed):
+    folder, weights = weighed
+    X = pd.DataFrame({"kg": weights})
+    model = DistilledClassifier(alpha=0, max_epochs=1, preprocessor="auto")
+    small = model.fit(X, weights > 1.5).compact()
+    small.provenance_["decimal_comma"] = noted
+    small.save(folder / "model.safetensors")
+    X.to_csv(folder / "rows.csv", index=False)
+    assert predict(folder) == 0
+
+
 # --- Models in pickles --------------------------------------------------------------
 
 

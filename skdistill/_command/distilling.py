@@ -8,6 +8,7 @@ from collections import namedtuple
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
+from skdistill._command.commas import remember_commas
 from skdistill._command.experimenting import check_teacher, read_table
 from skdistill._command.files import check_output
 from skdistill._command.reporting import report_on, save_page
@@ -61,6 +62,7 @@ def distill_table(options):
     teacher = models["ensemble"][0]
     if isinstance(teacher, Pipeline):
         small.provenance_["teacher"] = type(teacher[-1]).__name__
+    remember_commas(small, columns)
     small.save(options.output, dtype=options.dtype, metrics=metrics)
     print("\nOn the test rows; 95 % intervals over these")
     print(score_table([repeat]).to_string(), end="\n\n")

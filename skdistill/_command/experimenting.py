@@ -5,6 +5,11 @@ import tempfile
 import joblib
 import numpy as np
 
+from skdistill._command.commas import (
+    remember_commas,
+    with_commas_said,
+    with_decimal_commas,
+)
 from skdistill._command.labels import notes_on_labels
 from skdistill._command.reporting import report_on, save_page
 from skdistill._command.screen import wrapped
@@ -49,12 +54,11 @@ def read_table(options, max_rows):
                     f"{option} {name}: no such column beside the target in "
                     f"{options.data}"
                 )
-    X, lines = used_columns(
-        X,
-        drop=options.drop,
-        keep=options.keep,
-        as_it_is=options.teacher not in NAMES,
-    )
+    as_it_is, said = options.teacher not in NAMES, {}
+    if not as_it_is:
+        X, said = with_decimal_commas(X, options.data)
+    X, lines = used_columns(X, drop=options.drop, keep=options.keep, as_it_is=as_it_is)
+    lines = with_commas_said(lines, said)
     print(*filter(None, map(wrapped, notes)), column_table(lines), "", sep="\n")
     if all(line.done.startswith("left out") for line in lines):
         raise InputError(
@@ -121,7 +125,7 @@ def run(options):
         print("no plot: that takes matplotlib; pip install 'skdistill[plot]'")
     if options.data:
         ((first, *_),) = repeats.values()
-        save_student(first.models["distilled"][0], folder, seeds[0])
+        save_student(first.models["distilled"][0], columns, folder, seeds[0])
         _, X_test, _, y_test = splits[0]
         page = report_on(first.models, X_test, y_test, columns)
         if len(seeds) > 1:
@@ -131,11 +135,14 @@ def run(options):
         save_page(page, folder / "skdistill.html")
 
 
-def save_student(student, folder, seed):
+def save_student(student, columns, folder, seed):
     """Save a student as it is, for Python, and compact, for anything."""
+    student, compact = experiment.without_teacher(student), student.compact()
+    for model in (student, compact):
+        remember_commas(model, columns)
     small = folder / "student.safetensors"
-    student.compact().save(small)
+    compact.save(small)
     print(f"saved {small}: a student of split {seed}, for `predict` and for shipping")
     path = folder / "student.joblib"
-    joblib.dump(experiment.without_teacher(student), path)
+    joblib.dump(student, path)
     print(f"saved {path}: the same as a DistilledClassifier")

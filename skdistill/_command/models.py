@@ -1,5 +1,6 @@
 """Models in files, and what they expect of the rows of a table."""
 
+import json
 from collections import namedtuple
 
 from sklearn.pipeline import Pipeline
@@ -7,11 +8,15 @@ from sklearn.pipeline import Pipeline
 from skdistill._inspection.errors import InputError
 from skdistill._students.compact import CompactClassifier
 
-Expected = namedtuple("Expected", "names kinds n_features categories")
+Expected = namedtuple("Expected", "names kinds n_features categories commas")
 """The names of a model's columns, or None, and what each of them holds, or None.
 
-`categories` has for each column the texts that it encodes, or None.
+`categories` has for each column the texts that it encodes, or None; `commas` the names
+of those whose numbers had a decimal comma.
 """
+
+COMMAS = "decimal_comma"
+"""What in the provenance of a model has these names, a list in JSON."""
 
 
 def load_model(path, *, trust_pickle=False):
@@ -77,7 +82,16 @@ def expected_of(model):
     if kinds is None and first is preprocessor and isinstance(first, CompactClassifier):
         kinds = ["number"] * n_features
     categories = _categories(preprocessor, n_features)
-    return Expected(None if names is None else [*names], kinds, n_features, categories)
+    names = None if names is None else [*names]
+    return Expected(names, kinds, n_features, categories, _with_commas(model))
+
+
+def _with_commas(model):
+    try:
+        names = json.loads(getattr(model, "provenance_", {}).get(COMMAS, "[]"))
+    except (TypeError, ValueError, RecursionError):  # the file may be anybody's
+        return []
+    return names if isinstance(names, list) else []
 
 
 def _categories(preprocessor, n_features):

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import numpy as np
 import pandas as pd
 
+from skdistill._command.commas import numbers_with_commas
 from skdistill._inspection.columns import dates_of_text, numbers_of_text
 from skdistill._inspection.errors import InputError
 from skdistill._inspection.tables import (
@@ -233,7 +234,10 @@ class RowsFile:
             return _known_text(values, categories or ())
         if kind not in _READ:
             return values
-        converted, wrong = _READ[kind](values)
+        read = _READ[kind]
+        if kind == "number" and values.name in self.expected.commas:
+            read = numbers_with_commas
+        converted, wrong = read(values)
         if wrong.any():
             place = int(np.flatnonzero(wrong)[0])
             raise InputError(
