@@ -34,6 +34,19 @@ def styles_of(names):
     return [STYLES[{**further, **PLACES}[name]] for name in names]
 
 
+def _of_both_classes(proba, n_classes, name):
+    """Return probabilities with a column for each class, if they are of the second."""
+    if proba.ndim != 1 or n_classes != 2:
+        return proba
+    if not ((proba >= 0) & (proba <= 1)).all():
+        raise ValueError(
+            "The 'proba' parameter must have probabilities between 0 and 1 of the "
+            f"second class, if it has no columns. Got {proba.min()} to {proba.max()} "
+            f"for {name!r}."
+        )
+    return np.column_stack([1 - proba, proba])
+
+
 class ReliabilityDisplay:
     """Reliability diagram: how often models are right, by how sure they are.
 
@@ -110,9 +123,10 @@ class ReliabilityDisplay:
 
         Parameters
         ----------
-        model : DistilledClassifier, DistilledClassifierCV or Pipeline
-            The fitted model; of a search, such as `GridSearchCV`, it is
-            `best_estimator_`.
+        model : fitted classifier
+            A `DistilledClassifier`, or a Pipeline or search that ends in one, is drawn
+            as "student", beside its teacher; any other, such as a `CompactClassifier`,
+            as "model".
         X : array-like of shape (n_samples, n_features)
             Rows that neither student nor teacher was fitted on.
         y : array-like of shape (n_samples,)
@@ -136,23 +150,24 @@ class ReliabilityDisplay:
         ValueError
             If `y` has labels that the model lacks, or `n_bins` is invalid.
         TypeError
-            If `model` is no distilled classifier.
+            If `model` is no classifier with `predict_proba`.
         """
         # Here, because torch takes seconds.
         from skdistill._inspection.report_models import (
+            checked_classes,
             checked_rows,
-            parts_of,
+            own_parts,
             proba_of,
             teacher_proba,
         )
 
-        parts = parts_of(model)
-        classes = parts.student.classes_
+        parts = own_parts(model)
+        classes = checked_classes(model) if parts is None else parts.student.classes_
         X, y = checked_rows(X, y, classes, ("X", "y"))
         proba = {}
-        if parts.teacher is not None:
+        if parts is not None and parts.teacher is not None:
             proba["teacher"] = teacher_proba(parts, X)
-        proba["student"] = proba_of(model, X, classes)
+        proba["model" if parts is None else "student"] = proba_of(model, X, classes)
         if baseline is not None:
             proba["baseline"] = proba_of(baseline, X, classes)
         return cls.of_proba(proba, y, n_bins).plot(ax=ax, **line_kw)
@@ -169,7 +184,8 @@ class ReliabilityDisplay:
             The true labels.
         proba : array-like of shape (n_samples, n_classes) or dict of str to such
             What `predict_proba` of a model gave, or of several by name. "teacher",
-            "student" and "baseline" have colours of their own.
+            "student" and "baseline" have colours of their own. Of two classes, the
+            probabilities of the second, of shape (n_samples,), are enough.
         classes : array-like of shape (n_classes,), default=None
             The classes, in the order of the columns. None are the sorted labels in
             `y_true`.
@@ -194,7 +210,10 @@ class ReliabilityDisplay:
             proba = {"model": proba}
         y_true = column_or_1d(y_true)
         classes = np.unique(y_true) if classes is None else np.asarray(classes)
-        proba = {name: np.asarray(values) for name, values in proba.items()}
+        proba = {
+            name: _of_both_classes(np.asarray(values), len(classes), name)
+            for name, values in proba.items()
+        }
         for name, values in proba.items():
             if values.shape != (len(y_true), len(classes)):
                 raise ValueError(

@@ -14,7 +14,7 @@ from skdistill._inspection.report_models import (
     checked_references,
     checked_rows,
     is_without_teacher,
-    parts_of,
+    own_parts,
     proba_of,
     teacher_proba,
 )
@@ -204,8 +204,5 @@ class Comparison(NamedTuple):
 
 def _as_shipped(model):
     """Return a model as the student is measured: as a compact copy, if of ours."""
-    try:
-        parts = parts_of(model)
-    except TypeError:  # not of ours
-        return model
-    return shipped(parts)
+    parts = own_parts(model)
+    return model if parts is None else shipped(parts)

@@ -14,6 +14,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 from skdistill._distilled import DistilledClassifier
 from skdistill._search import DistilledClassifierCV
 from skdistill._sklearn import BaseSearchCV
+from skdistill._students.compact_predictor import CompactMixin
 from skdistill._targets.asked import AskedModel
 from skdistill._targets.logits import align_proba
 from skdistill._targets.out_of_fold import innermost
@@ -96,13 +97,35 @@ def parts_of(model, name="model"):
                 check_is_fitted(last, "best_estimator_")
                 last = last.best_estimator_
             case _:
+                copied = ", which has no teacher: pass what it is a copy of"
                 raise TypeError(
                     f"The {name!r} parameter must be a fitted DistilledClassifier or "
                     "DistilledClassifierCV, a Pipeline or search that ends in one, or "
-                    f"a list of such. Got {type(last).__name__}."
+                    f"a list of such. Got {type(last).__name__}"
+                    f"{copied if isinstance(last, CompactMixin) else ''}."
                 )
     check_is_fitted(last)
     return Parts(_with_distinct_names(steps), last)
+
+
+def own_parts(model):
+    """Return the parts of a fitted model, or None if it is not of ours."""
+    try:
+        return parts_of(model)
+    except TypeError:
+        return None
+
+
+def checked_classes(model):
+    """Return the classes of any fitted classifier, or raise."""
+    if hasattr(model, "fit"):
+        check_is_fitted(model)
+    if not (hasattr(model, "predict_proba") and hasattr(model, "classes_")):
+        raise TypeError(
+            "The 'model' parameter must be a fitted classifier with predict_proba. Got "
+            f"{type(model).__name__}."
+        )
+    return np.asarray(model.classes_)
 
 
 def _with_distinct_names(steps):
@@ -121,10 +144,10 @@ def fitted_baseline(parts, X, y):
 
 def is_without_teacher(baseline, parts):
     """Tell whether a fitted baseline is that student, trained on the labels alone."""
-    try:
-        steps, own = parts_of(baseline)
-    except TypeError:  # not of ours
+    found = own_parts(baseline)
+    if found is None:
         return False
+    steps, own = found
     like = [[repr(step) for _, step in each] for each in (steps, parts.steps)]
     if own.alpha != 0 or like[0] != like[1]:
         return False

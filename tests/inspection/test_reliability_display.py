@@ -3,11 +3,14 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
 
-from skdistill import ReliabilityDisplay
+from skdistill import CompactPredictor, ReliabilityDisplay, compact
 from skdistill._inspection.report_scores import figures
 from tests.nets import small_distilled, small_search
 
@@ -123,10 +126,46 @@ def test_without_a_teacher_there_is_the_student(binary):
     assert display.names == ["student"]
 
 
-def test_what_is_no_student_is_refused(binary):
+def test_any_fitted_classifier_is_drawn(binary, tmp_path):
     X, y = binary
-    with pytest.raises(TypeError, match="'model' .* Got LogisticRegression"):
-        ReliabilityDisplay.from_estimator(LogisticRegression().fit(X, y), X, y)
+    model = make_pipeline(StandardScaler(), small_distilled(alpha=0)).fit(X, y)
+    small = compact(model)
+    model[-1].compact().save(tmp_path / "model")
+    alone = CompactPredictor.load(tmp_path / "model")
+    of_student = ReliabilityDisplay.from_estimator(model, X, y)
+    display = ReliabilityDisplay.from_estimator(small, X, y, baseline=model)
+    assert display.names == ["model", "baseline"]
+    np.testing.assert_array_equal(display.counts[0], of_student.counts[0])
+    linear = GridSearchCV(LogisticRegression(), {"C": [1.0, 2.0]}, cv=2).fit(X, y)
+    for each, rows in ((alone, model[0].transform(X)), (linear, X)):
+        assert ReliabilityDisplay.from_estimator(each, rows, y).names == ["model"]
+
+
+def test_probabilities_of_the_second_class_are_enough(binary):
+    X, y = binary
+    proba = LogisticRegression().fit(X, y).predict_proba(X)
+    y = np.where(y == 0, "no", "yes")
+    both = ReliabilityDisplay.from_predictions(y, {"a": proba, "b": proba})
+    for second in (proba[:, 1], proba[:, 1].tolist()):
+        display = ReliabilityDisplay.from_predictions(y, {"a": proba, "b": second})
+        np.testing.assert_array_equal(display.accuracy, both.accuracy)
+        np.testing.assert_allclose(display.confidence, both.confidence)
+    with pytest.raises(ValueError, match="'proba' .* between 0 and 1 .* for 'model'"):
+        ReliabilityDisplay.from_predictions(y, 8 * proba[:, 1] - 4)
+    with pytest.raises(ValueError, match="'proba' .* 3 classes. Got shape .*,. for 'm"):
+        ReliabilityDisplay.from_predictions(
+            y, proba[:, 1], classes=["no", "perhaps", "yes"]
+        )
+
+
+def test_what_is_no_classifier_is_refused(binary):
+    X, y = binary
+    for model in (LinearSVC().fit(X, y), "model"):
+        with pytest.raises(TypeError, match="'model' .* Got (LinearSVC|str)"):
+            ReliabilityDisplay.from_estimator(model, X, y)
+    for unfitted in (LogisticRegression(), small_distilled()):
+        with pytest.raises(NotFittedError):
+            ReliabilityDisplay.from_estimator(unfitted, X, y)
     model = small_distilled(alpha=0).fit(X, y)
     with pytest.raises(ValueError, match="y must have no labels but .* Got .7."):
         ReliabilityDisplay.from_estimator(model, X, np.where(y == 0, 7, y))
