@@ -56,7 +56,8 @@ class PredictionMixin:
         if not math.isfinite(np.vdot(values, values)):
             # Finite values may add up to infinity.
             rows = self._checked_numbers(filled(self, X))
-        return rows
+        limits = getattr(vars(self).get("preprocessor_"), "_limits", None)
+        return rows if limits is None else rows.clip(*limits)
 
     def _is_plain(self, X):
         """Tell whether nothing about the form of `X` needs a further look."""

@@ -22,6 +22,7 @@ from skdistill._columns import (
 )
 from skdistill._onnx_hooks import OnnxHooksMixin
 from skdistill._pickling import VersionedPickleMixin
+from skdistill._rows import limits_of_rows
 from skdistill._sklearn import Interval, _check_feature_names_in, _fit_context
 
 LARGEST_OFFSET = 1000
@@ -281,8 +282,9 @@ class TablePreprocessor(
         """Return the columns to scale, clipped, with medians for what is missing."""
         numbers, medians = numbers[:, self._scaled], self.medians_[self._scaled]
         filled = np.where(np.isnan(numbers), medians, numbers)
-        limits = self.limits_[:, self._scaled]
-        return filled.clip(*limits) if np.isfinite(limits).any() else filled
+        if self._limits is None:
+            return filled
+        return filled.clip(*self.limits_[:, self._scaled])
 
     def _fit_numbers(self, numbers):
         # Of a column that is all missing, they are NaN.
@@ -296,6 +298,7 @@ class TablePreprocessor(
             quartiles[:, known] = np.nanpercentile(numbers[:, known], percentiles, 0)
         self.medians_ = quartiles[1]
         self.limits_ = _limits(quartiles, lowest, highest)
+        self._limits = limits_of_rows(self.limits_)
         self.scaler_ = None
         if len(self._scaled):
             self.scaler_ = StandardScaler().fit(self._filled(numbers))
@@ -331,7 +334,8 @@ class TablePreprocessor(
 def linear_part(preprocessor):
     """Return what a fitted preprocessor does to plain numbers, if it is linear.
 
-    With it, a network's first layer can take over the scaling. What clips is not.
+    With it, a network's first layer can take over the scaling. Filled and clipped, the
+    numbers have to be before.
 
     Parameters
     ----------
@@ -350,8 +354,7 @@ def linear_part(preprocessor):
         check_is_fitted(preprocessor)
         scaler, scaled = preprocessor.scaler_, preprocessor._scaled
         has_holes = np.isnan(preprocessor.medians_).any() or len(preprocessor._gappy)
-        clips = np.isfinite(preprocessor.limits_).any()
-        if {*preprocessor.kinds_} != {"number"} or has_holes or clips:
+        if {*preprocessor.kinds_} != {"number"} or has_holes:
             return None
     elif type(preprocessor) is StandardScaler:
         check_is_fitted(preprocessor)

@@ -88,6 +88,14 @@ def filled(estimator, X):
     return X if medians is None else np.where(np.isnan(X), medians, X)
 
 
+def limits_of_rows(limits):
+    """Return what a preprocessor clips to, as float32, or None if it does not clip.
+
+    It is kept as `_limits`, for where the first layer has taken the place of it.
+    """
+    return limits.astype(np.float32) if np.isfinite(limits).any() else None
+
+
 def as_float32(X):
     """Return rows as C-contiguous float32 that torch takes without a warning."""
     if type(X) is np.ndarray and X.dtype == np.float32:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skdistill._rows import limits_of_rows
 from skdistill._values import (
     days_of_date,
     days_of_duration,
@@ -55,6 +56,7 @@ class CompactPreprocessor:
 
     def __init__(self, columns):
         self.columns = columns
+        self._limits = limits_of_rows(self.limits_)
 
     def __repr__(self):
         return f"{type(self).__name__}(<{len(self.columns)} columns>)"
@@ -100,6 +102,12 @@ class CompactPreprocessor:
     def medians_(self):
         """What stands for missing numbers; NaN for columns of other kinds."""
         return np.array([column.get("fill", np.nan) for column in self.columns])
+
+    @property
+    def limits_(self):
+        """What numbers are clipped to; infinite for other columns."""
+        low = [column.get("low", -np.inf) for column in self.columns]
+        return np.array([low, [column.get("high", np.inf) for column in self.columns]])
 
     def transform(self, X):
         """Return what `TablePreprocessor.transform` does.

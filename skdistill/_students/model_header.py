@@ -191,10 +191,7 @@ def set_from_header(model, header, n_bytes):
     )
     if is_scaling:
         check(
-            all(
-                c["kind"] == "number" and "fill" in c and "low" not in c
-                for c in columns
-            ),
+            all(c["kind"] == "number" and "fill" in c for c in columns),
             "the first layer scales numbers only",
         )
         return n_features

@@ -149,12 +149,16 @@ def _network_rows(graph, operator, model):
         return graph.cast(rows, TensorProto.FLOAT)
     names = getattr(model, "feature_names_in_", None)
     rows = graph.merged(in_order(operator.inputs, names), TensorProto.FLOAT)
-    medians = getattr(vars(model).get("preprocessor_"), "medians_", None)
-    if medians is None:
+    preprocessor = vars(model).get("preprocessor_")
+    if not hasattr(preprocessor, "medians_"):
         return rows
     # The first layer has taken over the scaling, but not this.
-    medians = graph.constant(medians.astype(np.float32))
-    return graph.add("Where", graph.add("IsNaN", rows), medians, rows)
+    medians = graph.constant(preprocessor.medians_.astype(np.float32))
+    rows = graph.add("Where", graph.add("IsNaN", rows), medians, rows)
+    if preprocessor._limits is None:
+        return rows
+    low, high = map(graph.constant, preprocessor._limits)
+    return graph.add("Min", graph.add("Max", rows, low), high)
 
 
 def _forward(graph, rows, coefs, intercepts):

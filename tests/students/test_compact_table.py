@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from skdistill import CompactPredictor
 from tests.students.small import assert_same, quick
 
 
@@ -54,6 +55,26 @@ def test_new_values_are_taken_as_the_estimator_takes_them(mixed):
     new["flag"] = [True, False, True, True]
     new["age"] = pd.Series(pd.NaT, new.index, dtype="timedelta64[ns]")
     assert_same(model.compact(), model, new)
+
+
+def test_numbers_that_are_far_are_clipped_everywhere(binary, tmp_path):
+    X, y = binary
+    far = X.copy()
+    far[3, 0], far[5, 1] = -999, 1e6
+    model = quick(preprocessor="auto").fit(far, y)
+    assert model._row_preprocessor is None  # the first layer has its place
+    limits = model.preprocessor_.limits_
+    assert np.isfinite(limits).any(axis=0).tolist() == [True, True, *[False] * 4]
+    rows = np.vstack([far, 1e4 * far])
+    rows[0, 0] = np.nan
+    clean = quick(preprocessor="auto").fit(far.clip(*limits), y)
+    expected = clean.predict_proba(rows.clip(*limits))
+    path = tmp_path / "model"
+    model.compact().save(path)
+    for one in (model, model.compact(), CompactPredictor.load(path)):
+        np.testing.assert_allclose(one.predict_proba(rows), expected, atol=1e-6)
+        with pytest.raises(ValueError, match="infinity"):
+            one.predict(np.where(rows == rows[3], np.inf, rows))
 
 
 @pytest.mark.parametrize(

@@ -356,13 +356,6 @@ def _without(name):
         (_of_header(columns=[{"kind": "number", "low": None}] * 6), "number is none"),
         (
             _of_header(
-                columns=[{"kind": "number", "fill": 0, "low": 0, "high": 1}] * 6,
-                scaling_in_first_layer=True,
-            ),
-            "scales numbers only",
-        ),
-        (
-            _of_header(
                 columns=[{"kind": "number", "mean": 1, "scale": 0, "fill": 1}] * 6
             ),
             "lacks numbers",

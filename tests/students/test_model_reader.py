@@ -80,10 +80,11 @@ def test_named_features(blobs, tmp_path):
 
 def test_scaling_in_the_first_layer(blobs, tmp_path):
     X, y = blobs
+    X[3, 0] = -999
     small = quick(preprocessor="auto").fit(X * 9 + 4, y).compact()
     path = tmp_path / "model"
     small.save(path)
-    rows = [*X.tolist(), [None, 1, 2, 3]]
+    rows = [*X.tolist(), [None, 1, 2, 3], [1e5, 1, 2, 3]]
     expected = small.predict_proba(np.array(rows, dtype=float))
     np.testing.assert_allclose(
         in_node(path, rows, tables=True), expected, rtol=0, atol=1e-6

@@ -412,6 +412,15 @@ def test_missing_numbers(two, at_first):
     assert_same(estimator, to_onnx(estimator, X), X)
 
 
+def test_numbers_that_are_far(two):
+    X, y = two
+    far = X.copy()
+    far[3, 0] = -999
+    estimator = small_distilled(forest(), preprocessor="auto").fit(far, y)
+    far[4, 0] = 1e6
+    assert_same(estimator, to_onnx(estimator), far)
+
+
 def test_columns_for_a_column_transformer():
     X, y = table()
     X = X.assign(rooms=X["rooms"].astype(np.float32))[["rooms", "colour"]]
