@@ -12,6 +12,7 @@ from skdistill._inspection.outcome import (
     NOT_SHOWN,
     NOTHING,
     outcome,
+    too_few,
 )
 from skdistill._inspection.shares import share_of_fits
 
@@ -177,6 +178,9 @@ def verdict(repeats, overlap=0.0):
 
     What the intervals leave open is about the same.
     """
+    few = too_few(sum(r.scores["distilled"].shape[-1] for r in repeats))
+    if few:
+        return [f"Verdict: {few[0].lower()}{few[1:]}"]
     accuracy, loss = _signs(repeats, "baseline", overlap)
     more = {1: "more accurate", 0: "about as accurate", -1: "less accurate"}[accuracy]
     lower = {1: "lower", 0: "about the same", -1: "higher"}[loss]
@@ -195,6 +199,11 @@ def verdict(repeats, overlap=0.0):
         )
     elif came_to in ADVICE:
         lines.append(f"{came_to}: {ADVICE[came_to]}.")
+    return lines + _better_others(repeats, overlap)
+
+
+def _better_others(repeats, overlap):
+    lines = []
     for name in OTHERS:
         if name in repeats[0].names and _signs(repeats, name, overlap)[1] < 0:
             theirs, ours = (

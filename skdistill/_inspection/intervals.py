@@ -106,7 +106,8 @@ class ScoreMeans:
         self.names = names
         self.n_fits = max(values.shape[1] for values in scores.values())
         self.models = list(scores)
-        shape = len(names), self.n_fits, next(iter(scores.values())).shape[2]
+        self.n_rows = next(iter(scores.values())).shape[2]
+        shape = len(names), self.n_fits, self.n_rows
         self._rows = np.stack([np.broadcast_to(v, shape) for v in scores.values()])
         self._draws = None
         if self.n_fits == 1:
@@ -121,11 +122,12 @@ class ScoreMeans:
         if name not in SHARES or (name, model) == ("agreement", "teacher"):
             return self._measured(name, factors)
         rows = self._combined(self.names.index(name), factors)
-        share, n_rows = rows.mean(), rows.shape[1]
+        share = rows.mean()
         if self.n_fits == 1:
-            return Measured(share, *wilson(share, n_rows))
+            return Measured(share, *wilson(share, self.n_rows))
         found = estimate([rows[np.newaxis]])
-        return Measured(share, *share_of_fits(share, *found.cov[0], *found.df, n_rows))
+        ends = share_of_fits(share, *found.cov[0], *found.df, self.n_rows)
+        return Measured(share, *ends)
 
     def difference(self, name, model, other):
         """Return by how much the mean of one model is above that of another."""

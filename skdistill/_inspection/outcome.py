@@ -6,6 +6,17 @@ NOT_SHOWN = "Distillation is not shown to help here"
 NO_HELP = "Distillation did not help here"
 NOTHING = "No difference in log-loss is measurable here"
 
+FEW_ROWS = 100
+"""With fewer, simulated models that do not differ are too often good or bad."""
+
+
+def too_few(n_rows):
+    """Return, in words, that there are too few test rows for a verdict, or None."""
+    if n_rows >= FEW_ROWS:
+        return None
+    need = f"{n_rows} of the {FEW_ROWS} that it takes"
+    return f"There are too few test rows for a verdict, {need}."
+
 
 def outcome(gain, gap, kept, accuracy):
     """Return what distillation came to, one of the above.

@@ -10,6 +10,7 @@ from skdistill._inspection.outcome import (
     NOT_SHOWN,
     NOTHING,
     outcome,
+    too_few,
 )
 
 KINDS = {HELPED: "good", NO_HELP: "bad"}
@@ -78,7 +79,10 @@ class Case(NamedTuple):
 
 def verdict(case):
     """Return the verdict on the student of a `Case`."""
-    means, found = case.means, _on_distillation(case)
+    means, few = case.means, too_few(case.means.n_rows)
+    if few:
+        return _on_few_rows(case, few)
+    found = _on_distillation(case)
     others = [
         name for name in means.models if name not in ("teacher", "student", "baseline")
     ]
@@ -92,6 +96,16 @@ def verdict(case):
     )
     kind = "open" if found.kind == "good" else found.kind
     return Verdict(kind, f"{found.text} {text}", found.advice)
+
+
+def _on_few_rows(case, text):
+    models = case.means.models
+    losses = [
+        f"{name} {number(case.means.score('log_loss', name).value)}" for name in models
+    ]
+    lacks_baseline = "teacher" in models and "baseline" not in models
+    advice = (PASS_BASELINE,) if lacks_baseline else ()
+    return Verdict("open", f"{text} Log-loss: {', '.join(losses)}.", advice)
 
 
 def _on_distillation(case):

@@ -127,7 +127,7 @@ def test_gain_and_gap_are_paired_within_a_repeat():
         assert together.half[place] == pytest.approx(alone.half[0])
 
 
-def repeats_with(**shifts):
+def repeats_with(n_rows=50, **shifts):
     """Return repeats whose models are worse than 90 % and 0.3 by what is given."""
     rng = np.random.default_rng(0)
     names = {name: name for name in ("baseline", "distilled", "ensemble", *shifts)}
@@ -137,7 +137,7 @@ def repeats_with(**shifts):
         for name in names:
             accuracy, loss = shifts.get(name, (0, 0))
             means = np.array([90 - accuracy, 0.3 + loss, 95])[:, None, None]
-            scores[name] = means + rng.normal(0, 0.01, size=(3, 2, 50))
+            scores[name] = means + rng.normal(0, 0.01, size=(3, 2, n_rows))
         repeats.append(Repeat(seed, scores, dict.fromkeys(names, 5), None, names, "kB"))
     return repeats
 
@@ -191,6 +191,15 @@ def test_the_verdict_names_what_else_has_a_lower_log_loss():
     text = "\n".join(estimates.verdict(repeats))
     assert "LogisticRegression has a lower log-loss, 0.200 against 0.300" in text
     assert "HistGradientBoosting" not in text
+
+
+def test_few_rows_have_no_verdict():
+    shifts = {"baseline": (5, 0.2), "linear": (0, -0.1)}
+    assert estimates.verdict(repeats_with(n_rows=24, **shifts)) == [
+        "Verdict: there are too few test rows for a verdict, 96 of the 100 that it "
+        "takes."
+    ]
+    assert len(estimates.verdict(repeats_with(n_rows=25, **shifts))) > 1
 
 
 def test_the_gap_in_log_loss_counts_down_as_better():

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from skdistill._inspection.intervals import ScoreMeans
+from skdistill._inspection.outcome import FEW_ROWS
 from skdistill._inspection.report_cells import cost
-from skdistill._inspection.report_scores import ROW_SCORES
+from skdistill._inspection.report_scores import ROW_SCORES, row_scores
 from skdistill._inspection.verdict import Case, number, times, verdict
 
 COSTS = {
@@ -25,6 +26,7 @@ def found(
     less_accurate=0.0,
     unsure=False,
     how_to_calibrate=None,
+    n_rows=400,
     **log_losses,
 ):
     """Return the verdict on models with these log-losses, and accuracies that fit.
@@ -36,7 +38,7 @@ def found(
     rows = {}
     for name, loss in log_losses.items():
         scale = student_noise if name == "student" else noise
-        rows[name] = rng.normal(0, scale, size=(len(ROW_SCORES), 1, 400))
+        rows[name] = rng.normal(0, scale, size=(len(ROW_SCORES), 1, n_rows))
         rows[name][ROW_SCORES.index("log_loss")] += loss
         rows[name][ROW_SCORES.index("accuracy")] += 1 - loss
         rows[name][ROW_SCORES.index("agreement")] += 0.9
@@ -141,6 +143,45 @@ def test_noise_is_no_verdict():
     )
     assert verdict.advice == ("More test rows, or several fitted models, tell more.",)
     assert "did not help" not in str(verdict)
+
+
+@pytest.mark.parametrize("student", [0.1, 0.9])
+def test_few_rows_are_no_verdict(student):
+    losses = {"teacher": 0.2, "student": student, "baseline": 0.5}
+    verdict = found(**losses, linear=0.05, n_rows=99, noise=0, student_noise=0)
+    assert verdict.kind == "open"
+    assert str(verdict) == (
+        "There are too few test rows for a verdict, 99 of the 100 that it takes. "
+        f"Log-loss: teacher 0.200, student {student:.3f}, baseline 0.500, linear 0.050."
+    )
+    assert found(**losses, n_rows=100).kind != "open"
+    verdict = found(teacher=0.2, student=0.3, n_rows=99)
+    assert verdict.advice[0].startswith("Pass X_train and y_train")
+    assert found(student=0.3, reason="alpha=0", n_rows=99).advice == ()
+
+
+def kinds_of_noise(n_rows, n_times=200):
+    """Return the verdicts on models that do not differ but by noise."""
+    rng = np.random.default_rng(0)
+    kinds = []
+    for _ in range(n_times):
+        y = rng.integers(0, 2, size=n_rows)
+        proba = rng.uniform(0.2, 0.8, size=(3, n_rows, 1))
+        proba = np.concatenate([proba, 1 - proba], axis=2)
+        names = "teacher", "student", "baseline"
+        rows = {
+            name: row_scores(each, y, proba[0])[:, np.newaxis]
+            for name, each in zip(names, proba, strict=True)
+        }
+        costs = dict.fromkeys(names, dict.fromkeys(COSTS["teacher"], np.nan))
+        kinds.append(verdict(Case(ScoreMeans(rows, ROW_SCORES), costs)).kind)
+    return kinds
+
+
+@pytest.mark.parametrize("n_rows", [6, FEW_ROWS])
+def test_noise_is_seldom_good_or_bad(n_rows):
+    kinds = kinds_of_noise(n_rows)
+    assert kinds.count("open") >= 0.92 * len(kinds)
 
 
 def test_a_student_worse_than_a_baseline_that_the_teacher_does_not_beat():
