@@ -338,6 +338,14 @@ def test_without_a_preprocessor_the_error_names_it(mixed, columns):
         of().fit(X[columns], y)
 
 
+def test_of_cells_that_are_no_numbers_the_error_names_it_too(mixed):
+    X, y = mixed
+    months = pd.DataFrame({"month": X["day"].dt.to_period("M")})
+    for estimator in (of(), small_teacher()):
+        with pytest.raises(ValueError, match="'Period'. preprocessor='auto' takes"):
+            estimator.fit(months, y)
+
+
 def test_a_preprocessor_of_before_is_forgotten(numbers):
     X, y = numbers
     model = of(LogisticRegression(), preprocessor="auto").fit(X, y)

@@ -118,7 +118,13 @@ def _unwrapped(teacher: Any, X: Any) -> tuple[Any, Any]:
 
 
 def _checked_shape(values: Any, classes: NDArray[Any]) -> NDArray[np.float64]:
-    values = np.asarray(values, dtype=np.float64)
+    try:
+        values = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"The teacher must predict numbers, one for each of its {len(classes)} "
+            f"classes_, not labels: {error}."
+        ) from error
     if values.ndim != 2 or values.shape[1] != len(classes):
         raise ValueError(
             f"The teacher must predict one column for each of its {len(classes)} "

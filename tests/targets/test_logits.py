@@ -123,6 +123,7 @@ def test_teacher_without_a_common_class_is_refused():
     ("proba", "message"),
     [
         (np.full(4, 0.5), r"one column for each of its 2 .* shape \(4,\)"),
+        (np.array(["a", "b"] * 2), r"numbers, one for each of its 2 classes_, not lab"),
         (np.full((4, 3), 1 / 3), r"one column for each of its 2 .* shape \(4, 3\)"),
         (np.tile([1.5, -0.5], (4, 1)), "must be >= 0; it gave -0.5"),
     ],
