@@ -72,7 +72,7 @@ def distill_table(options):
     if has_page:
         save_page(report, options.report)
     print(wrapped(f"\nVerdict: {report.verdict}"))
-    if report.about["kind"] == "bad":
+    if report.about["kind"] != "good":
         print("As options: another --teacher, --temperature or --alpha.")
 
 
