@@ -46,7 +46,7 @@ _OF_SPARSE = TypeError, "preprocessor=TruncatedSVD(50) makes few dense columns."
 _HINTS = {
     "could not convert": _OF_TABLES,
     "could not be promoted": _OF_TABLES,
-    "float() argument must be": _OF_TABLES,
+    "float() argument must be": (TypeError, _OF_TABLES[1]),
     "Cannot cast": _OF_TABLES,
     "X contains NaN": _OF_TABLES,
     "Sparse data was passed": _OF_SPARSE,

@@ -342,7 +342,7 @@ def test_of_cells_that_are_no_numbers_the_error_names_it_too(mixed):
     X, y = mixed
     months = pd.DataFrame({"month": X["day"].dt.to_period("M")})
     for estimator in (of(), small_teacher()):
-        with pytest.raises(ValueError, match="'Period'. preprocessor='auto' takes"):
+        with pytest.raises(TypeError, match="'Period'. preprocessor='auto' takes"):
             estimator.fit(months, y)
 
 

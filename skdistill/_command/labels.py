@@ -21,7 +21,7 @@ def notes_on_labels(y, target):
     """
     counts = pd.Series(y).value_counts()
     classes = counts.index.tolist()
-    most = zip(classes, counts[:MOST_SHOWN], strict=False)
+    most = zip(classes, counts.head(MOST_SHOWN), strict=False)
     shown = [f"{label!r}: {n:,}" for label, n in most]
     if len(classes) > MOST_SHOWN:
         shown.append(f"and {len(classes) - MOST_SHOWN:,} more classes")
