@@ -35,6 +35,9 @@ which no network can tell apart; at 1e6 it is 0.06 of one.
 FAR = 10
 """Interquartile ranges beyond the quartiles up to which a number is taken as it is."""
 
+FEW = 0.05
+"""Share of the rows that may be beyond; more of them are no exception."""
+
 LARGEST_SIZE = 1e30
 """Scale and median up to which float32 holds a column, and the inverse of a scale."""
 
@@ -45,8 +48,8 @@ class TablePreprocessor(
     """Make numbers of a table, each column in the way of its kind.
 
     Numbers are scaled to mean 0 and variance 1, behind the median for what is missing.
-    A column with missing values in `fit` has an indicator of them as well. One with
-    values far from all others, such as -999 where nothing was measured, is clipped
+    A column with missing values in `fit` has an indicator of them as well. One with a
+    few values far from all others, such as -999 where nothing was measured, is clipped
     before. Dates and durations are numbers of days. Text, categories and booleans are
     one-hot encoded; missing is one more category, and rare categories share a column
     with each other and with those that `fit` has not seen.
@@ -74,8 +77,8 @@ class TablePreprocessor(
         for columns of other kinds, and without any value.
     limits_ : ndarray of shape (2, n_features), dtype float64
         What each column is clipped to: 10 interquartile ranges below the lower quartile
-        and above the upper one where `fit` saw values beyond, and half of the values
-        are not all the same. Infinite for the others.
+        and above the upper one, where `fit` saw values beyond in one row of twenty at
+        most. Infinite for the others.
     scaler_ : StandardScaler or None
         Scales what is left of the numbers; None if nothing is.
     encoder_ : OneHotEncoder or None
@@ -297,7 +300,7 @@ class TablePreprocessor(
             percentiles = [25, 50, 75]
             quartiles[:, known] = np.nanpercentile(numbers[:, known], percentiles, 0)
         self.medians_ = quartiles[1]
-        self.limits_ = _limits(quartiles, lowest, highest)
+        self.limits_ = _limits(numbers, quartiles)
         self._limits = limits_of_rows(self.limits_)
         self.scaler_ = None
         if len(self._scaled):
@@ -375,14 +378,17 @@ def linear_part(preprocessor):
     return weight, -mean / scale
 
 
-def _limits(quartiles, lowest, highest):
+def _limits(numbers, quartiles):
     """Return what columns are to be clipped to, from below and from above."""
     lower, _, upper = quartiles
     with np.errstate(over="ignore"):
         far = FAR * (upper - lower)
-        limits = np.stack([lower - far, upper + far])
-    is_clipped = (far > 0) & ((lowest < limits[0]) | (highest > limits[1]))
-    return np.where(is_clipped, limits, [[-np.inf], [np.inf]])
+        low, high = lower - far, upper + far
+    n_beyond = ((numbers < low) | (numbers > high)).sum(axis=0)
+    is_few = (n_beyond > 0) & (n_beyond <= FEW * (~np.isnan(numbers)).sum(axis=0))
+    # Quartiles may differ by rounding alone.
+    is_clipped = is_few & (far > 1e-6 * np.abs(quartiles).max(axis=0))
+    return np.where(is_clipped, [low, high], [[-np.inf], [np.inf]])
 
 
 def _stacked(texts, columns):

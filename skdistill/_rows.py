@@ -80,12 +80,17 @@ def numbers_of(X):
 
 
 def filled(estimator, X):
-    """Return rows without the NaN that a preprocessor would fill.
+    """Return rows without what a preprocessor would fill, or clip.
 
-    It is for one that the first layer has taken the place of.
+    It is for one that the first layer has taken the place of. Infinity stays.
     """
-    medians = getattr(vars(estimator).get("preprocessor_"), "medians_", None)
-    return X if medians is None else np.where(np.isnan(X), medians, X)
+    preprocessor = vars(estimator).get("preprocessor_")
+    if not hasattr(preprocessor, "medians_"):
+        return X
+    X = np.where(np.isnan(X), preprocessor.medians_, X)
+    if preprocessor._limits is None:
+        return X
+    return np.where(np.isinf(X), X, X.clip(*preprocessor.limits_))
 
 
 def limits_of_rows(limits):
@@ -93,7 +98,10 @@ def limits_of_rows(limits):
 
     It is kept as `_limits`, for where the first layer has taken the place of it.
     """
-    return limits.astype(np.float32) if np.isfinite(limits).any() else None
+    if not np.isfinite(limits).any():
+        return None
+    with np.errstate(over="ignore"):
+        return limits.astype(np.float32)
 
 
 def as_float32(X):

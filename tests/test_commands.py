@@ -592,6 +592,7 @@ def test_a_comma_that_may_be_of_thousands_is_read_as_before_and_said_so(
     [
         (["41,5", "38", "-7,25"], ";", "numbers, a decimal comma +scaled"),
         (["1.234,5", "999,125"], "\t", "numbers, a decimal comma +scaled"),
+        (["1.234", "5,5"], ";", "numbers, a decimal comma +scaled"),
         (["41,5", "38", "7,25"], ",", r"numbers, decimal comma\? +one-hot, 3 columns"),
         (["1,234", "5"], ",", r"numbers, decimal comma\? +scaled, 1,234 as 1234"),
         (["41,5", "38.2"], ";", "text, 2 values +one-hot"),

@@ -126,6 +126,19 @@ def test_what_is_far_from_all_others_is_clipped(far):
     np.testing.assert_allclose(new, out[-1])
 
 
+@pytest.mark.parametrize(("n_far", "is_clipped"), [(0, False), (5, True), (6, False)])
+def test_what_one_row_in_twenty_has_is_no_exception(n_far, is_clipped):
+    values = np.linspace(0, 1, 100)
+    values[:n_far] = 500
+    assert np.isfinite(fitted_on(values).limits_).all() == is_clipped
+
+
+def test_quartiles_that_differ_by_rounding_are_no_measure():
+    values = np.where(np.arange(100) % 2, 0.3, 0.1 + 0.2)
+    values[0] = 0.5
+    assert np.isinf(fitted_on(values).limits_).all()
+
+
 def test_of_a_number_that_most_rows_have_nothing_is_far():
     values = np.array([0.0] * 90 + [5e9] * 10)
     preprocessor = fitted_on(values)

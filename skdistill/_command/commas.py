@@ -12,9 +12,10 @@ from skdistill._inspection.tables import is_parquet, separator_of
 READ, UNSURE = "numbers, a decimal comma", "numbers, decimal comma?"
 """What such a column is said to hold, where that is certain and where it is not."""
 
-_COMMA = r"(?:\d+|\d{1,3}(?:\.\d{3})+),\d+"
-_WITH_COMMA = re.compile(rf"[-+]?{_COMMA}")
-_NUMBER = re.compile(rf"[-+]?(?:\d+|{_COMMA})")
+_GROUPS = r"[1-9]\d{0,2}(?:\.\d{3})+"
+_COMMA = rf"(?:\d+|{_GROUPS}),\d+"
+_WITH_COMMA = re.compile(rf"[-+]?(?:{_COMMA}|{_GROUPS})")
+_NUMBER = re.compile(rf"[-+]?(?:\d+|{_GROUPS}|{_COMMA})")
 _THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 
 

@@ -104,7 +104,7 @@ def recovery_text(differences):
 def model_scores(repeats, overlap=0.0, names=None):
     """Return an estimate of the scores for each of the models.
 
-    Of accuracy and agreement, `half` is half of Wilson's interval.
+    Of accuracy and agreement, `half` reaches to the farther end of Wilson's interval.
     """
     found = []
     for name in repeats[0].names if names is None else names:
@@ -121,7 +121,7 @@ def _with_shares(found, places, n_rows):
     for place in places:
         share, variance = found.mean[place] / 100, found.cov[place, place] / 100**2
         low, high = share_of_fits(share, variance, found.df[place], n_rows)
-        half[place] = 100 * (high - low) / 2
+        half[place] = 100 * max(share - low, high - share)
     return found._replace(half=half)
 
 
@@ -178,7 +178,9 @@ def verdict(repeats, overlap=0.0):
 
     What the intervals leave open is about the same.
     """
-    few = too_few(sum(r.scores["distilled"].shape[-1] for r in repeats))
+    n_rows = [repeat.scores["distilled"].shape[-1] for repeat in repeats]
+    # Splits of one table have the same rows again.
+    few = too_few(max(n_rows) if overlap else sum(n_rows))
     if few:
         return [f"Verdict: {few[0].lower()}{few[1:]}"]
     accuracy, loss = _signs(repeats, "baseline", overlap)

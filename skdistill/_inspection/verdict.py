@@ -17,14 +17,14 @@ KINDS = {HELPED: "good", NO_HELP: "bad"}
 """Of what distillation came to; all else is "open"."""
 WORSE_TEACHER = "The teacher itself is worse than the baseline."
 STRONGER_TEACHER = "Ship the baseline, or find a stronger teacher."
-SMALL_EDGE = "The teacher's own edge is too small to say how much of it that is."
+NO_EDGE = "The teacher itself has no measurable edge over the baseline."
 UNSURE_TEACHER = (
-    "The teacher's own probabilities, too sure or unsure, are worse than the "
-    "baseline's; the student learned from calibrated ones."
+    "The teacher's own probabilities are worse than the baseline's; the student "
+    "learned from calibrated ones."
 )
 CALIBRATE = (
-    "The teacher is not measurably less accurate than the baseline, but too sure or "
-    "unsure of itself: {}."
+    "The teacher is not measurably less accurate than the baseline, but its "
+    "probabilities are worse: {}."
 )
 MORE_ROWS = "More test rows, or several fitted models, tell more."
 BETTER_STUDENT = (
@@ -155,8 +155,7 @@ def _helped(case, came_to, gap):
     text = f"{_what_it_keeps(case, gap)} {_on_accuracy(case)}"
     if came_to == HELPED:
         return Verdict("good", text)
-    advice = _on_teacher(case) if gap.sign < 0 else BETTER_STUDENT
-    return Verdict("open", f"{came_to}. {text}", (advice,))
+    return Verdict("open", f"{came_to}. {text}", (BETTER_STUDENT,))
 
 
 def _what_it_keeps(case, gap):
@@ -164,7 +163,7 @@ def _what_it_keeps(case, gap):
     if kept is None:
         return (
             f"The student's log-loss is {_compared(case, 'log_loss')}{_at(case.costs)}."
-            f" {_worse_teacher(case) if gap.sign < 0 else SMALL_EDGE}"
+            f" {_worse_teacher(case) if gap.sign < 0 else NO_EDGE}"
         )
     verb = "keeps" if kept.value <= 1 else "goes beyond the teacher: it has"
     return (

@@ -44,13 +44,19 @@ def check_classifier_student(student):
             "takes sample_weight: these weights are its soft targets. Got "
             f"{type(last).__name__}, whose fit does not."
         )
-    reason = _what_splits(last)
+    for model in (last, *last.get_params().values()):
+        if hasattr(model, "get_params"):
+            _check_splits_nothing(model)
+
+
+def _check_splits_nothing(model):
+    reason = _what_splits(model)
     if reason is not None:
         raise ValueError(
             "The 'student' parameter must not cross-validate or hold out rows inside: "
             "it is fitted on a copy of each row per class, which would be on both "
-            f"sides. Got {type(last).__name__} with {reason}. Search over student__... "
-            "from outside instead."
+            f"sides. Got {type(model).__name__} with {reason}. Search over "
+            "student__... from outside instead."
         )
 
 
@@ -58,9 +64,9 @@ def _what_splits(model):
     """Return the parameter by which a model splits its rows, or None."""
     if hasattr(model, "cv"):
         return f"cv={model.cv!r}"
-    params = model.get_params()
-    for name, value in params.items():
-        if value is True and name.endswith(("probability", "early_stopping")):
+    params = model.get_params(deep=False)
+    for name in ("probability", "early_stopping"):
+        if isinstance(params.get(name), bool | np.bool_) and params[name]:
             return f"{name}=True"
     # With `early_stopping`, this counts for nothing else.
     name = "n_iter_no_change"

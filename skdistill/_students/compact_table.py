@@ -107,7 +107,8 @@ class CompactPreprocessor:
     def limits_(self):
         """What numbers are clipped to; infinite for other columns."""
         low = [column.get("low", -np.inf) for column in self.columns]
-        return np.array([low, [column.get("high", np.inf) for column in self.columns]])
+        high = [column.get("high", np.inf) for column in self.columns]
+        return np.array([low, high], dtype=np.float64)
 
     def transform(self, X):
         """Return what `TablePreprocessor.transform` does.

@@ -249,6 +249,10 @@ def _n_made_of(column):
         check(column.get("indicator", True) is True, "an indicator is not true")
         check("scale" in column if is_scaled else "scale" not in column, _LACKS)
         check(("low" in column) == ("high" in column), _LACKS)
+        if "low" in column:
+            check("fill" in column, _LACKS)
+            in_order = column["low"] <= column["fill"] <= column["high"]
+            check(in_order, "a column's limits are not around what fills it")
         if is_scaled:
             check("fill" in column and column["scale"] > 0, _LACKS)
         return is_scaled + has_indicator

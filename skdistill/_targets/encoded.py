@@ -66,9 +66,14 @@ class EncodedTeacher(
         self.classes_, index = np.unique(y, return_inverse=True)
         for name, value in fit_params.items():
             if ends_in(name, "eval_set") and value is not None:
-                fit_params[name] = [(X, self._index_of(y)) for X, y in value]
+                fit_params[name] = self._encoded(name, value)
         self.estimator_ = clone(self.estimator).fit(X, index, **fit_params)
         return self
+
+    def _encoded(self, name, pairs):
+        if not all(isinstance(each, tuple | list) and len(each) == 2 for each in pairs):
+            raise ValueError(f"The {name!r} must be a list of pairs (X, y).")
+        return [(X, self._index_of(y)) for X, y in pairs]
 
     def _index_of(self, y):
         unknown = np.setdiff1d(y, self.classes_)

@@ -101,8 +101,8 @@ def _logits_of_fold(teacher, data, fit_params, classes, rows):
         return teacher_logits(teacher, _safe_indexing(X, rows), classes)
     except Exception as error:
         raise ValueError(
-            f"The teacher {type(teacher).__name__} cannot do with the "
-            f"{len(others)} of {len(y)} rows that one fold leaves: {error}. Use "
+            f"The teacher {type(teacher).__name__} cannot do with the {len(others)} of "
+            f"{len(y)} rows that one fold leaves: {str(error).rstrip('.')}. Use "
             "calibrate=False, or another target_cv."
         ) from error
 

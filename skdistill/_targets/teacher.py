@@ -240,11 +240,12 @@ def _fitted_on_all(teacher, X, y, fit_params):
     try:
         return fitted_teacher(teacher, X, y, fit_params)
     except ValueError as error:
-        if "could not convert string" not in str(error):
+        message = str(error).rstrip(".")
+        if "could not convert string" not in message or "preprocessor=" in message:
             raise
         name = type(teacher).__name__
         raise ValueError(
-            f"The teacher {name} gets the rows as they are: {error}. Use "
+            f"The teacher {name} gets the rows as they are: {message}. Use "
             f"make_pipeline(TablePreprocessor(), {name}(...)) to make numbers of them."
         ) from error
 

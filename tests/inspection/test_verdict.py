@@ -73,12 +73,12 @@ def test_a_student_that_gains_where_the_gap_is_noise():
     assert "lower than that of the same student on the labels alone" in verdict.text
     assert (
         "at 1/160 of the teacher's size and 1/90 of its time for one row. The "
-        "teacher's own edge is too small to say"
+        "teacher itself has no measurable edge"
     ) in verdict.text
     verdict = found(teacher=0.8, student=0.3, baseline=0.5)
     assert verdict.kind == "good"
     assert "The teacher itself is worse than the baseline." in verdict.text
-    assert "own edge" not in verdict.text
+    assert "measurable edge" not in verdict.text
 
 
 def test_a_gain_of_less_than_half_of_the_edge_is_a_part():
@@ -214,8 +214,8 @@ def test_a_teacher_worse_than_the_baseline():
 def test_a_teacher_that_was_calibrated_for_the_student(student, advice):
     verdict = found(teacher=0.8, student=student, baseline=0.5, unsure=True)
     assert (
-        "The teacher's own probabilities, too sure or unsure, are worse than the "
-        "baseline's; the student learned from calibrated ones."
+        "The teacher's own probabilities are worse than the baseline's; the student "
+        "learned from calibrated ones."
     ) in verdict.text
     assert "CalibratedClassifierCV" not in str(verdict)
     assert "calibrate=" not in str(verdict)
@@ -232,7 +232,7 @@ def test_a_teacher_that_was_not_calibrated_for_the_student(student):
         how_to_calibrate="wrap it",
     )
     assert "The teacher itself is worse than the baseline" in verdict.text
-    assert str(verdict).endswith("but too sure or unsure of itself: wrap it.")
+    assert str(verdict).endswith("but its probabilities are worse: wrap it.")
 
 
 @pytest.mark.parametrize("student", [0.3, 0.5, 0.6])

@@ -11,6 +11,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import make_classification
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
+    AdaBoostClassifier,
     BaggingClassifier,
     GradientBoostingClassifier,
     HistGradientBoostingClassifier,
@@ -384,8 +385,13 @@ class Unfittable(DummyClassifier):
         ),
         (
             BaggingClassifier(SGDClassifier(loss="log_loss", early_stopping=True)),
-            "hold out rows .* with estimator__early_stopping=True",
+            "hold out rows .* SGDClassifier with early_stopping=True",
         ),
+        (
+            BaggingClassifier(GradientBoostingClassifier(n_iter_no_change=3)),
+            "hold out rows .* GradientBoostingClassifier with n_iter_no_change=3",
+        ),
+        (AdaBoostClassifier(LogisticRegressionCV()), "RegressionCV with cv="),
         (GradientBoostingClassifier(n_iter_no_change=3), "with n_iter_no_change=3"),
     ],
 )

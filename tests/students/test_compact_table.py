@@ -65,7 +65,7 @@ def test_numbers_that_are_far_are_clipped_everywhere(binary, tmp_path):
     assert model._row_preprocessor is None  # the first layer has its place
     limits = model.preprocessor_.limits_
     assert np.isfinite(limits).any(axis=0).tolist() == [True, True, *[False] * 4]
-    rows = np.vstack([far, 1e4 * far])
+    rows = np.vstack([far, 1e4 * far]).astype(np.float64)
     rows[0, 0] = np.nan
     clean = quick(preprocessor="auto").fit(far.clip(*limits), y)
     expected = clean.predict_proba(rows.clip(*limits))
@@ -73,8 +73,10 @@ def test_numbers_that_are_far_are_clipped_everywhere(binary, tmp_path):
     model.compact().save(path)
     for one in (model, model.compact(), CompactPredictor.load(path)):
         np.testing.assert_allclose(one.predict_proba(rows), expected, atol=1e-6)
+        huge = one.predict_proba(np.where(rows == 1e10, 1e300, rows))
+        np.testing.assert_allclose(huge, expected, atol=1e-6)
         with pytest.raises(ValueError, match="infinity"):
-            one.predict(np.where(rows == rows[3], np.inf, rows))
+            one.predict(np.where(rows == 1e10, np.inf, rows))
 
 
 @pytest.mark.parametrize(

@@ -353,6 +353,12 @@ def _without(name):
         (_of_header(columns=[{"kind": "number", "fill": 10**400}] * 6), "number is"),
         (_of_header(columns=[{"kind": "number", "mean": 1}] * 6), "lacks numbers"),
         (_of_header(columns=[{"kind": "number", "low": 1}] * 6), "lacks numbers"),
+        (
+            _of_header(
+                columns=[{"kind": "number", "fill": 3, "low": 1, "high": 2}] * 6
+            ),
+            "limits are not around",
+        ),
         (_of_header(columns=[{"kind": "number", "low": None}] * 6), "number is none"),
         (
             _of_header(
