@@ -265,7 +265,7 @@ def test_teaching_is_that_of_grid_search(blobs, teacher, params):
         y = np.roll(y, 7)  # so that it learns out of fold
     is_forest = isinstance(teacher, RandomForestClassifier)
     weight = None if is_forest else np.linspace(0, 2, len(y))
-    model = small_search(teacher, **{**AUTO, **params})
+    model = small_search(teacher, **{**AUTO, "cv": 2, **params})
     plain = grid_search(model).fit(X, y, sample_weight=weight)
     model.fit(X, y, sample_weight=weight)
     assert_same_results(model, plain)
