@@ -61,7 +61,7 @@ class EncodedTeacher(
         Raises
         ------
         ValueError
-            If an `eval_set` has a label that `y` lacks.
+            If an `eval_set` is no list of pairs, or has a label that `y` lacks.
         """
         self.classes_, index = np.unique(y, return_inverse=True)
         for name, value in fit_params.items():
@@ -72,7 +72,10 @@ class EncodedTeacher(
 
     def _encoded(self, name, pairs):
         if not all(isinstance(each, tuple | list) and len(each) == 2 for each in pairs):
-            raise ValueError(f"The {name!r} must be a list of pairs (X, y).")
+            raise ValueError(
+                f"The {name!r} of fit must be a list of pairs (X, y). Got a "
+                f"{type(pairs).__name__} of {[type(each).__name__ for each in pairs]}."
+            )
         return [(X, self._index_of(y)) for X, y in pairs]
 
     def _index_of(self, y):

@@ -54,7 +54,7 @@ def test_rows_for_early_stopping_have_the_labels_too(table):
     assert model.teacher_.best_score == alone.best_score
     assert model.teacher_.best_iteration == alone.best_iteration
     assert given[0][1].dtype == y.dtype
-    with pytest.raises(ValueError, match="'eval_set' must be a list of pairs"):
+    with pytest.raises(ValueError, match="'eval_set' of fit must .* Got a tuple of"):
         small_distilled(early).fit(X, y, eval_set=given[0], verbose=False)
     wrong = [(X, np.full(len(y), y.dtype.type(77)))]
     with pytest.raises(ValueError, match=r"The labels of 'eval_set' must be among"):
